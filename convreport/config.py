@@ -1,0 +1,198 @@
+"""convreport.toml or [tool.convreport] and the words of the command line -> a frozen Plan; strict, all mistakes at once."""
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from convreport.core import units
+from convreport.core.errors import ConvreportError, UsageError, did_you_mean
+from convreport.core.preprocessing import MODES
+from convreport.core.samples import FITS
+from convreport.core.types import Plan, Section
+
+# Options of the command that are an option of one section.
+OF_SECTIONS = {
+    "recipe": ("filters", "recipe"),
+    "classes": ("gradcam", "classes"),
+    "cam_score": ("gradcam", "score"),
+}
+PATHS = ("out", "templates", "images", "model", "weights")  # in a file, relative to that file
+
+
+class Registry(Protocol):
+    """What config must know of sections; handed in, so that it need not import them."""
+
+    def select(self, only: tuple[str, ...], without: tuple[str, ...]) -> list[str]:
+        """The names of the sections to draw, in order; UsageError for an unknown one."""
+        ...
+
+    def configure(self, name: str, options: Mapping[str, Any]) -> Section:
+        """A section with its options set; UsageError for a wrong one."""
+        ...
+
+
+def make_plan(words: Mapping[str, Any], file: Path | None, sections: Registry) -> Plan:
+    """Fold the command's words (those that were said) over the file's keys into a Plan.
+
+    Without `file`, convreport.toml or pyproject.toml of the working directory is read if there is one. Every mistake is
+    collected, and one UsageError tells of all.
+    """
+    mistakes: list[UsageError] = []
+    found = file or _nearby()
+    said = {**(_read(found, mistakes) if found else {}), **words}
+    options: dict[str, dict[str, Any]] = {name: dict(table) for name, table in said.pop("options", {}).items()}
+    for word, (section, option) in OF_SECTIONS.items():
+        if word in said:
+            options.setdefault(section, {})[option] = said.pop(word)
+    for pair in said.pop("set", ()):
+        _set_option(pair, options, mistakes)
+    only, without = said.pop("sections", ()), said.pop("skip", ())
+    chosen = _attempt(mistakes, lambda: sections.select(tuple(only), tuple(without))) or []
+    for name in options:
+        _attempt(mistakes, lambda name=name: sections.select((name,), ()))  # type: ignore[misc]
+    made = [_attempt(mistakes, lambda name=name: sections.configure(name, options.get(name, {}))) for name in chosen]  # type: ignore[misc]
+    _check_values(said, mistakes)
+    if mistakes:
+        raise _all_of(mistakes)
+    return Plan(**said, sections=tuple(section for section in made if section is not None))
+
+
+def _nearby() -> Path | None:
+    own, shared = Path("convreport.toml"), Path("pyproject.toml")
+    if own.is_file():
+        return own
+    if shared.is_file() and "[tool.convreport" in shared.read_text("utf-8", errors="replace"):
+        return shared
+    return None
+
+
+def _read(file: Path, mistakes: list[UsageError]) -> dict[str, Any]:
+    """The file's keys as Plan fields of the right kind."""
+    try:
+        data = tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read ({error.strerror}).", "Check the path given with --config.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} is not valid TOML: {error}.") from None
+    table = data.get("tool", {}).get("convreport", {}) if file.name == "pyproject.toml" else data
+    said: dict[str, Any] = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in _KINDS:
+            mistakes.append(UsageError(f"{file.name} has an unknown key '{key}'.", did_you_mean(key, _spelled())))
+            continue
+        try:
+            said[name] = _KINDS[name](value)
+        except (TypeError, ValueError):
+            mistakes.append(UsageError(f"{file.name}: {key} cannot be {value!r}.", f"It is {_EXPECTED[_KINDS[name]]}."))
+    for name in PATHS:
+        if name in said:
+            said[name] = _beside(file, name, said[name])
+    return said
+
+
+def _beside(file: Path, name: str, value: Any) -> Any:
+    """A path written in a file means relative to that file; a model or weights that are no file stay names."""
+    place = file.parent
+    if name == "images":
+        return tuple(str(place / one) for one in value)
+    if name in ("model", "weights"):
+        return str(place / value) if (place / value).is_file() else value
+    return place / value
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return (str(value),)
+    if isinstance(value, list) and all(isinstance(one, str | int) for one in value):
+        return tuple(str(one) for one in value)
+    raise TypeError
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return str(value)
+    raise TypeError
+
+
+def _filters(value: Any) -> str:
+    return ",".join(str(one) for one in value) + "," if isinstance(value, list) else _text(value)
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise TypeError
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise TypeError
+
+
+def _path(value: Any) -> Path:
+    return Path(_text(value))
+
+
+def _tables(value: Any) -> dict[str, dict[str, Any]]:
+    if isinstance(value, dict) and all(isinstance(table, dict) for table in value.values()):
+        return value
+    raise TypeError
+
+
+_KINDS: dict[str, Callable[[Any], Any]] = {
+    "model": _text, "name": _text, "out": _path, "images": _words, "max_images": _whole, "layers": _words,
+    "all_layers": _flag, "filters": _filters, "sections": _words, "skip": _words, "weights": _text, "classes": _words,
+    "recipe": _text, "cam_score": _text, "preprocess": _text, "fit": _text, "templates": _path, "seed": _whole,
+    "fresh": _flag, "strict": _flag, "options": _tables,
+}  # fmt: skip
+_EXPECTED: dict[Callable[[Any], Any], str] = {
+    _text: "a text", _words: "a text or a list of texts", _whole: "a whole number", _flag: "true or false",
+    _path: "a path", _filters: "a number, a text or a list of numbers", _tables: "a table of sections",
+}  # fmt: skip
+
+
+def _spelled() -> list[str]:
+    return [name.replace("_", "-") for name in _KINDS]
+
+
+def _set_option(pair: str, options: dict[str, dict[str, Any]], mistakes: list[UsageError]) -> None:
+    """`gradcam.colormap=jet` into the options of its section."""
+    place, equals, value = pair.partition("=")
+    section, dot, option = place.partition(".")
+    if not equals or not dot or not option:
+        mistakes.append(UsageError(f"--set cannot be '{pair}'.", "Write it as SECTION.OPTION=VALUE."))
+    else:
+        options.setdefault(section.strip(), {})[option.strip().replace("-", "_")] = value.strip()
+
+
+def _check_values(said: Mapping[str, Any], mistakes: list[UsageError]) -> None:
+    if "filters" in said:
+        _attempt(mistakes, lambda: units.parse(said["filters"]))
+    for name, known in (("fit", FITS), ("preprocess", ("auto", *MODES))):
+        if name in said and said[name] not in known:
+            mistakes.append(UsageError(f"--{name} cannot be '{said[name]}'.", did_you_mean(said[name], known)))
+    if said.get("max_images", 1) < 1:
+        mistakes.append(UsageError(f"--max-images must be at least 1, not {said['max_images']}."))
+    if not 0 <= said.get("seed", 0) < 2**31:
+        mistakes.append(UsageError(f"--seed must be from 0 to {2**31 - 1}, not {said['seed']}."))
+    templates = said.get("templates")
+    if templates is not None and not templates.is_dir():
+        mistakes.append(UsageError(f"There is no folder {templates}.", "Give a folder of templates with --templates."))
+
+
+def _attempt(mistakes: list[UsageError], make: Callable[[], Any]) -> Any:
+    try:
+        return make()
+    except UsageError as error:
+        mistakes.append(error)
+        return None
+
+
+def _all_of(mistakes: Sequence[ConvreportError]) -> UsageError:
+    if len(mistakes) == 1:
+        return UsageError(mistakes[0].message, mistakes[0].hint)
+    lines = [f"{mistake.message} {mistake.hint}".strip() for mistake in mistakes]
+    return UsageError(f"{len(mistakes)} things are wrong:\n" + "\n".join(f"  - {line}" for line in lines))

@@ -1,0 +1,104 @@
+"""Arrays to pictures, with every value range explicit."""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convreport.core.types import Array, FigureKind, Pixels
+
+PUBLISHED = 448  # pixels: the longest side of a published photo and of what lies over it
+
+
+def standardize(maps: Array) -> Pixels:
+    """Feature maps (n, h, w) -> uint8, each to mean 128 and 64 a standard deviation, clipped at two either way.
+
+    This is the scaling of Chollet, Deep Learning with Python, listing 5.30. A constant map has no deviation: it is 128.
+    """
+    mean = maps.mean((1, 2), keepdims=True)
+    deviation = maps.std((1, 2), keepdims=True)
+    centred = np.divide(maps - mean, deviation, out=np.zeros_like(maps), where=deviation > 0)
+    return np.clip(centred * 64 + 128, 0, 255).astype(np.uint8)
+
+
+def stretch(maps: Array) -> Pixels:
+    """Feature maps (n, h, w) -> uint8, each from its own minimum (0) to its own maximum (255)."""
+    low, high = maps.min((1, 2), keepdims=True), maps.max((1, 2), keepdims=True)
+    share = np.divide(maps - low, high - low, out=np.zeros_like(maps), where=high > low)
+    return (share * 255 + 0.5).astype(np.uint8)
+
+
+def shrink(tiles: Pixels, most: int) -> Pixels:
+    """Tiles (n, h, w) reduced by a whole factor, averaging blocks, until no side is longer than `most`; 0: as they are."""
+    height, width = tiles.shape[1:3]
+    factor = -(-max(height, width) // most) if most else 1
+    if factor == 1:
+        return tiles
+    padded = np.pad(tiles, ((0, 0), (0, -height % factor), (0, -width % factor)), mode="edge")
+    blocks = padded.reshape(len(tiles), padded.shape[1] // factor, factor, padded.shape[2] // factor, factor)
+    return (blocks.mean((2, 4)) + 0.5).astype(np.uint8)
+
+
+def tile(tiles: Pixels, columns: int, *, margin: int = 0, ground: int | tuple[int, ...] = 0) -> Pixels:
+    """Tiles (n, h, w[, c]) side by side, row by row, `columns` a row; the last row may be short."""
+    count, height, width = tiles.shape[:3]
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    sheet = np.empty(
+        (rows * (height + margin) - margin, columns * (width + margin) - margin, *tiles.shape[3:]), np.uint8
+    )
+    sheet[...] = ground
+    for index in range(count):
+        top, left = index // columns * (height + margin), index % columns * (width + margin)
+        sheet[top : top + height, left : left + width] = tiles[index]
+    return sheet
+
+
+def resize(plane: Array, height: int, width: int) -> Array:
+    """A float plane (h, w) brought to another size, bilinear through the pixel centres."""
+    picture = Image.fromarray(np.ascontiguousarray(plane, np.float32), mode="F")
+    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def fit_within(pixels: Pixels, most: int) -> Pixels:
+    """A picture no side of which is longer than `most`; smaller ones are left alone."""
+    height, width = pixels.shape[:2]
+    if max(height, width) <= most:
+        return pixels
+    share = most / max(height, width)
+    size = (max(1, round(width * share)), max(1, round(height * share)))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+
+
+def blend(picture: Pixels, layer: Pixels, strength: float) -> Pixels:
+    """An RGBA layer over a picture of the same size, its alpha times `strength`: what a browser does with opacity."""
+    alpha = layer[..., 3:].astype(np.float32) / 255 * strength
+    return (picture * (1 - alpha) + layer[..., :3] * alpha + 0.5).astype(np.uint8)
+
+
+def encode(pixels: Pixels, kind: FigureKind, quality: int = 82) -> bytes:
+    """A published WebP: lossy for patterns and photos, exact for maps. Method 4: 6 is far slower for little."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "WEBP", lossless=kind == "map", quality=quality, method=4)
+    return buffer.getvalue()
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    """Lossless and quick to write: how the store keeps pictures."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def encode_jpeg(pixels: Pixels) -> bytes:
+    """For downloads that any program opens."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=90, subsampling=0)
+    return buffer.getvalue()
+
+
+def decode(path: str) -> NDArray[np.uint8]:
+    """The pixels of a picture file of ours."""
+    with Image.open(path) as picture:
+        return np.asarray(picture)

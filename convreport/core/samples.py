@@ -1,0 +1,243 @@
+"""Picture files -> Samples, shown right whatever they are; and how a Sample meets a network's input and comes back."""
+
+import glob
+import io
+import os
+import re
+import unicodedata
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+
+from convreport.core import pixels
+from convreport.core.errors import ImageError, UsageError, did_you_mean
+from convreport.core.types import Array, Pixels, Sample
+
+LONGEST = 1024  # pixels; larger pictures are brought down to this, more than any network here takes
+HUGE = 120_000_000  # pixels; beyond this a file is a mistake or an attack
+FITS = ("stretch", "crop", "pad")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What came of reading: the samples, (file name, reason) of what was skipped, and how many pictures were there."""
+
+    samples: tuple[Sample, ...]
+    skipped: tuple[tuple[str, str], ...]
+    found: int
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a picture met the input: picture pixel p lies at p * scale + offset, per axis (height, width).
+
+    `size` is the input's, `picture` the sample's.
+    """
+
+    scale: tuple[float, float]
+    offset: tuple[float, float]
+    size: tuple[int, int]
+    picture: tuple[int, int]
+
+    def back(self, plane: Array) -> Array:
+        """A map over the input (any resolution) brought to the picture's size and place; zero where nothing was seen."""
+        box = (
+            -self.offset[1] * plane.shape[1] / self.size[1],
+            -self.offset[0] * plane.shape[0] / self.size[0],
+        )
+        return _sample_plane(plane, self, box)
+
+
+def fit(sample: Sample, size: tuple[int, int], how: str) -> tuple[Array, Fit]:
+    """A sample as a float32 (height, width, 3) in 0..255 for an input of that size: stretched, cropped or padded."""
+    height, width = sample.pixels.shape[:2]
+    per_axis = (size[0] / height, size[1] / width)
+    if how == "stretch":
+        scale = per_axis
+    elif how in FITS:
+        share = (max if how == "crop" else min)(per_axis)
+        scale = (share, share)
+    else:
+        raise UsageError(f"There is no fit '{how}'.", did_you_mean(how, FITS))
+    inside = (max(1, round(height * scale[0])), max(1, round(width * scale[1])))
+    resized = np.asarray(
+        Image.fromarray(sample.pixels).resize((inside[1], inside[0]), Image.Resampling.BILINEAR), np.float32
+    )
+    offset = ((size[0] - inside[0]) // 2, (size[1] - inside[1]) // 2)
+    canvas = np.full((*size, 3), 127.5, np.float32)
+    into = tuple(slice(max(0, o), max(0, o) + min(s, i)) for o, s, i in zip(offset, size, inside, strict=True))
+    out_of = tuple(slice(max(0, -o), max(0, -o) + min(s, i)) for o, s, i in zip(offset, size, inside, strict=True))
+    canvas[into] = resized[out_of]
+    return canvas, Fit(scale, (float(offset[0]), float(offset[1])), size, (height, width))
+
+
+def _sample_plane(plane: Array, how: Fit, corner: tuple[float, float]) -> Array:
+    """Bilinear read-out of `plane` at every pixel centre of the picture."""
+    rows = (np.arange(how.picture[0]) + 0.5) * how.scale[0] * plane.shape[0] / how.size[0] - corner[1] - 0.5
+    columns = (np.arange(how.picture[1]) + 0.5) * how.scale[1] * plane.shape[1] / how.size[1] - corner[0] - 0.5
+    seen_rows = (rows >= -0.5 - 1e-6) & (rows <= plane.shape[0] - 0.5 + 1e-6)
+    seen_columns = (columns >= -0.5 - 1e-6) & (columns <= plane.shape[1] - 0.5 + 1e-6)
+    across = np.stack([np.interp(columns, np.arange(plane.shape[1]), row) for row in plane])
+    full = np.stack([np.interp(rows, np.arange(plane.shape[0]), column) for column in across.T], 1)
+    return (full * seen_rows[:, None] * seen_columns[None, :]).astype(np.float32)
+
+
+def read(patterns: Sequence[str], most: int) -> Reading:
+    """The pictures that files, folders and globs name, at most `most`, taken evenly; unreadable ones are skipped, named."""
+    candidates, skipped = _candidates(patterns)
+    evenly = np.linspace(0, len(candidates) - 1, min(most, len(candidates))).round().astype(int).tolist()
+    # Where a picked file turns out to be no picture, the next one that was not picked takes its place.
+    spare = iter(sorted(set(range(len(candidates))) - set(evenly)))
+    pictures: list[tuple[int, Path, Pixels]] = []
+    queue = list(evenly)
+    while queue:
+        index = queue.pop(0)
+        try:
+            pictures.append((index, candidates[index], load(candidates[index])))
+        except ImageError as error:
+            skipped.append((candidates[index].name, error.message))
+            queue.extend([spared] if (spared := next(spare, None)) is not None else [])
+    if not pictures:
+        raise ImageError(
+            f"None of the {len(skipped)} files given with --images can be read as a picture"
+            + (f": {skipped[0][0]}: {skipped[0][1]}." if skipped else "."),
+            "Give PNG, JPEG, WebP, TIFF, GIF or BMP files.",
+        )
+    pictures.sort(key=lambda one: one[0])
+    named = zip([path.stem for _, path, _ in pictures], [image for _, _, image in pictures], strict=True)
+    return Reading(tuple(named_samples(named)), tuple(skipped), len(candidates))
+
+
+def natural(most: int) -> Reading:
+    """Free photos that ship with scikit-image: a cat, a coffee, a rocket, an astronaut."""
+    package = find_spec("skimage")
+    if package is None or not package.submodule_search_locations:
+        raise ImageError("scikit-image, which brings the sample photos, is not installed.", "Give your own: --images.")
+    folder = Path(next(iter(package.submodule_search_locations))) / "data"
+    names = {"cat": "chelsea.png", "coffee": "coffee.png", "rocket": "rocket.jpg", "astronaut": "astronaut.png"}
+    chosen = list(names.items())[:most]
+    samples = named_samples((name, load(folder / file)) for name, file in chosen)
+    return Reading(tuple(samples), (), len(names))
+
+
+def named_samples(pictures: Iterable[tuple[str, Pixels]]) -> Iterator[Sample]:
+    """Samples with unique slugs from (name, pixels)."""
+    taken: set[str] = set()
+    for name, image in pictures:
+        content = blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).hexdigest()
+        yield Sample(name, unique_slug(name, taken), content, image)
+
+
+def slug(text: str) -> str:
+    """A name for files and addresses: letters, digits, `_`, `.` and `-`, never empty, never a path."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", plain).strip("-.")[:80] or "unnamed"
+
+
+def unique_slug(text: str, taken: set[str]) -> str:
+    """A slug that no other name in `taken` has, also on file systems that ignore case; adds it to `taken`."""
+    wanted = candidate = slug(text)
+    number = 2
+    while candidate.casefold() in taken:
+        candidate, number = f"{wanted}-{number}", number + 1
+    taken.add(candidate.casefold())
+    return candidate
+
+
+def load(path: Path) -> Pixels:
+    """A picture file as uint8 (height, width, 3): upright, in sRGB, its first frame, on white where transparent.
+
+    Raises ImageError with a reason.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as picture:
+                if picture.width * picture.height > HUGE:
+                    raise ImageError(f"{picture.width} x {picture.height} pixels are too many")
+                picture.draft("RGB", (LONGEST, LONGEST))
+                upright = ImageOps.exif_transpose(picture)
+                return pixels.fit_within(_to_rgb(upright), LONGEST)
+    except ImageError:
+        raise
+    except Image.DecompressionBombError:
+        raise ImageError("its pixels are too many") from None
+    except Image.UnidentifiedImageError:
+        raise ImageError("not a picture, or of an unknown kind") from None
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise ImageError(f"cannot be read ({str(error) or type(error).__name__})") from None
+
+
+def _to_rgb(picture: Image.Image) -> Pixels:
+    if picture.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        return _deep_gray(np.asarray(picture))
+    profile = picture.info.get("icc_profile")
+    if picture.mode == "P":
+        picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
+    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+        white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
+        picture = Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
+    if profile and picture.mode in ("RGB", "CMYK", "L"):
+        picture = _to_srgb(picture, profile)
+    return np.asarray(picture.convert("RGB"))
+
+
+def _deep_gray(values: np.ndarray) -> Pixels:
+    """16-bit or float gray: 0..65535, 0..1 or 0..255, told apart by the largest value and the kind of number."""
+    values = values.astype(np.float64)
+    top = values.max(initial=0)
+    ceiling = 65535 if top > 255 else 1 if 0 < top <= 1 else 255
+    plane = (np.clip(values / ceiling, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.repeat(plane[..., None], 3, axis=2)
+
+
+def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
+    """Colours as the embedded profile means them; a broken profile is passed over."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        target = ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(picture, source, target, outputMode="RGB") or picture
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return picture
+
+
+def _candidates(patterns: Sequence[str]) -> tuple[list[Path], list[tuple[str, str]]]:
+    """The files that look like pictures by their endings, in order and once each; and those in folders that do not."""
+    known = set(Image.registered_extensions())
+    files: dict[Path, None] = {}
+    skipped: list[tuple[str, str]] = []
+    for pattern in patterns:
+        place = Path(pattern).expanduser()
+        if place.is_dir():
+            inside = sorted(_walk(place))
+            if not inside:
+                raise ImageError(f"The folder {pattern} holds no files.", "Name a folder of pictures with --images.")
+            for file in inside:
+                if file.suffix.lower() in known:
+                    files[file] = None
+                else:
+                    skipped.append((file.name, "not a picture by its ending"))
+        elif place.is_file():
+            files[place] = None
+        else:
+            matches = [Path(match) for match in sorted(glob.glob(str(place), recursive=True))]
+            if not matches:
+                near = [str(other) for other in place.parent.iterdir()] if place.parent.is_dir() else []
+                raise ImageError(
+                    f"There is no picture, folder or match for {pattern}.",
+                    did_you_mean(str(place), near, otherwise="Check the path given with --images."),
+                )
+            files.update(dict.fromkeys(match for match in matches if match.is_file()))
+    return list(files), skipped
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(root, name) for name in names if not name.startswith("."))

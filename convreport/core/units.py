@@ -1,0 +1,38 @@
+"""Which units of a layer are shown: `64`, `all`, `random:12` or `3,17,40`."""
+
+import re
+from zlib import crc32
+
+import numpy as np
+
+from convreport.core.errors import UsageError
+from convreport.core.types import LayerInfo, UnitChoice
+
+
+def parse(words: str) -> UnitChoice:
+    """A UnitChoice from the user's words; UsageError if they are none of the four forms."""
+    text = words.strip().lower()
+    if text == "all":
+        return UnitChoice("all")
+    if re.fullmatch(r"[1-9]\d*", text):
+        return UnitChoice("first", int(text))
+    if match := re.fullmatch(r"random:([1-9]\d*)", text):
+        return UnitChoice("random", int(match[1]))
+    if re.fullmatch(r"\d+(\s*,\s*\d+)+|\d+,|0", text):
+        return UnitChoice("listed", listed=tuple(dict.fromkeys(int(part) for part in text.split(",") if part.strip())))
+    raise UsageError(
+        f"--filters cannot be '{words}'.", "Say how many (64), all, random:12, or which (3,17,40; a single one: 3,)."
+    )
+
+
+def pick(choice: UnitChoice, layer: LayerInfo, seed: int) -> tuple[int, ...]:
+    """The chosen units of a layer, in order; listed ones beyond a layer's range are left out of that layer."""
+    if choice.how == "all":
+        return tuple(range(layer.units))
+    if choice.how == "first":
+        return tuple(range(min(choice.count, layer.units)))
+    if choice.how == "random":
+        draw = np.random.default_rng([seed, crc32(layer.path.encode())])
+        chosen = draw.choice(layer.units, min(choice.count, layer.units), replace=False)
+        return tuple(sorted(int(unit) for unit in chosen))
+    return tuple(sorted(unit for unit in choice.listed if unit < layer.units))

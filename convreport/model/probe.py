@@ -1,0 +1,127 @@
+"""Any layer's output inside any model, without a second model.
+
+For the length of one call of the model, the methods of the probed layers are wrapped to note what passes, and put back
+whatever happens. This works under tf.function, for nested and shared layers, and where Keras's own route
+(`Model(inputs, layer.output)`) is disconnected or belongs to another graph. The model is never changed for good.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from convreport.model.graph import Call
+
+ACTIVATION_LAYERS = ("ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax")
+
+
+class Reached(BaseException):
+    """Stops a trace at its last probed layer, so that nothing above it is built.
+
+    A BaseException because Keras catches and rewraps every Exception.
+    """
+
+
+class Taps:
+    """What passed the probed layers: `outputs` and `pre` (before the layer's activation) by path."""
+
+    def __init__(self) -> None:
+        self.outputs: dict[str, Any] = {}
+        self.pre: dict[str, Any] = {}
+
+
+@contextmanager
+def probing(
+    calls: Iterable[Call],
+    *,
+    pre: Iterable[Call] = (),
+    watch: Callable[[Any], None] | None = None,
+    stop: bool = False,
+    inner_models: Iterable[Any] = (),
+) -> Iterator[Taps]:
+    """Note the outputs of `calls`, and the pre-activations of `pre`, of every call of the model inside the block.
+
+    `watch` is shown every noted tensor before the model goes on with it (a gradient tape watches it so). With `stop`,
+    Reached is raised as soon as everything asked for has passed. The checks of input size of `inner_models` are set aside
+    meanwhile.
+    """
+    taps = Taps()
+    wanted = list(calls)
+    wanted_pre = list(pre)
+
+    def note(book: dict[str, Any], path: str, value: Any) -> Any:
+        book[path] = value
+        if watch is not None:
+            watch(value)
+        if stop and len(taps.outputs) == len(wanted) and len(taps.pre) == len(wanted_pre):
+            raise Reached
+        return value
+
+    with ExitStack() as undo:
+        for operation, turns in _by_operation(wanted):
+            undo.enter_context(_noting_outputs(operation, turns, lambda p, v: note(taps.outputs, p, v)))
+        for operation, turns in _by_operation(wanted_pre):
+            undo.enter_context(_noting_preactivations(operation, turns, lambda p, v: note(taps.pre, p, v)))
+        for model in inner_models:
+            undo.enter_context(_replaced(model, "_assert_input_compatibility", lambda *a, **k: None))
+        yield taps
+
+
+def has_preactivation(operation: Any) -> bool:
+    """Does this layer apply an activation whose input can be noted?"""
+    activation = getattr(operation, "activation", None)
+    applies = callable(activation) and getattr(activation, "__name__", "") != "linear"
+    return applies or type(operation).__name__ in ACTIVATION_LAYERS
+
+
+def _by_operation(calls: Iterable[Call]) -> list[tuple[Any, dict[int, str]]]:
+    """(operation, {which of its calls: path}): a shared layer is wrapped once and counts its calls."""
+    grouped: dict[int, tuple[Any, dict[int, str]]] = {}
+    for call in calls:
+        grouped.setdefault(id(call.operation), (call.operation, {}))[1][call.turn] = call.path
+    return list(grouped.values())
+
+
+@contextmanager
+def _noting_outputs(operation: Any, turns: Mapping[int, str], note: Callable[[str, Any], Any]) -> Iterator[None]:
+    original = operation.call
+    count = itertools.count()
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        turn = next(count)
+        output = original(*args, **kwargs)
+        return note(turns[turn], output) if turn in turns else output
+
+    with _replaced(operation, "call", call):
+        yield
+
+
+@contextmanager
+def _noting_preactivations(
+    operation: Any, turns: Mapping[int, str], note: Callable[[str, Any], Any]
+) -> Iterator[None]:
+    count = itertools.count()
+    name = "call" if type(operation).__name__ in ACTIVATION_LAYERS else "activation"
+    original = getattr(operation, name)
+
+    def apply(x: Any, *args: Any, **kwargs: Any) -> Any:
+        turn = next(count)
+        return original(note(turns[turn], x) if turn in turns else x, *args, **kwargs)
+
+    with _replaced(operation, name, apply):
+        yield
+
+
+@contextmanager
+def _replaced(thing: Any, name: str, value: Any) -> Iterator[None]:
+    """Set an attribute past Keras's tracking, and restore the instance exactly."""
+    own = vars(thing)
+    had, before = name in own, own.get(name)
+    object.__setattr__(thing, name, value)
+    try:
+        yield
+    finally:
+        if had:
+            object.__setattr__(thing, name, before)
+        else:
+            object.__delattr__(thing, name)

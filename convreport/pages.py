@@ -1,0 +1,320 @@
+"""atlas.json -> Markdown: one template a page, one fragment a section; and the small data files the viewer reads."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound
+from markupsafe import Markup
+
+from convreport.atlas import paged_layers, write_text
+from convreport.core import assets
+from convreport.core.types import Page
+
+Data = Mapping[str, Any]
+
+
+def compose(models: Sequence[Data], templates: Path | None = None) -> list[Page]:
+    """All pages of an atlas: home, and per model its overview, layers and pictures; plus the viewer's data."""
+    environment = _environment(templates)
+    pages = [_page(environment, "home.md", "index.md", "Model atlas", models=models)]
+    for data in models:
+        model = _Model(environment, data)
+        pages += [model.overview(), *model.layer_pages(), *model.picture_pages(), *model.viewer_data()]
+    return pages
+
+
+def write(pages: Sequence[Page], docs: Path, cache: Path) -> int:
+    """Bring docs/ to these pages and our own assets; what we did not write is left alone. How many files changed."""
+    memory = cache / "pages.json"
+    try:
+        before = set(json.loads(memory.read_bytes()))
+    except (OSError, ValueError):
+        before = set()
+    changed = sum(write_text(docs / page.path, page.markdown) for page in pages)
+    source = assets.folder("site_src") / "docs"
+    own = [path.relative_to(source) for path in source.rglob("*") if path.is_file()]
+    for path in own:
+        place = docs / path
+        if not place.is_file() or place.read_bytes() != (source / path).read_bytes():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / path, place)
+            changed += 1
+    now = {page.path for page in pages} | {path.as_posix() for path in own}
+    for path in before - now:
+        (docs / path).unlink(missing_ok=True)
+    write_text(memory, json.dumps(sorted(now)))
+    return changed
+
+
+def dump(data: Data) -> str:
+    """atlas.json as text: a line a drawing, so that a diff can be read."""
+    sections = []
+    for section in data["sections"]:
+        lines = ",\n".join("    " + json.dumps(drawing, separators=(",", ":")) for drawing in section["drawings"])
+        rest = json.dumps({key: value for key, value in section.items() if key != "drawings"})
+        sections.append(f'  {{"drawings":[\n{lines}\n  ], {rest[1:]}')
+    rest = json.dumps({key: value for key, value in data.items() if key != "sections"}, indent=1)
+    return '{"sections":[\n' + ",\n".join(sections) + "\n], " + rest[1:].lstrip() + "\n"
+
+
+def date_of(path: Path, data: Data) -> str | None:
+    """When the atlas.json at `path` was made, if it says the same as `data`: an unchanged model keeps its date."""
+    try:
+        before = json.loads(path.read_bytes())
+        date = before["made"].pop("date")
+    except (OSError, ValueError, KeyError):
+        return None
+    return str(date) if before == json.loads(json.dumps(data)) else None
+
+
+class _Model:
+    """The pages of one model."""
+
+    def __init__(self, environment: Environment, data: Data) -> None:
+        self._environment = environment
+        self._data = data
+        self._slug = data["model"]["slug"]
+        self._layers = {layer["path"]: layer for layer in data["model"]["layers"]}
+        self._paged = paged_layers(data)
+
+    def overview(self) -> Page:
+        """The model at a glance."""
+        sections = list(self._fragments("model", lambda drawing: True))
+        rows = self._data["highlights"]["rows"]
+        journey = [{**self._layers[path], "row": row, "slug": self._data["slugs"][path]} for path, row in rows.items()]
+        return self._page("model.md", "index.md", self._data["model"]["name"], sections=sections, journey=journey, up="")
+
+    def layer_pages(self) -> Iterator[Page]:
+        """One page a layer that has drawings."""
+        for position, path in enumerate(self._paged):
+            sections = list(self._fragments("layer", lambda drawing, path=path: drawing["layer"] == path, layer=path))
+            neighbours = {
+                "before": self._paged[position - 1] if position else None,
+                "after": self._paged[position + 1] if position + 1 < len(self._paged) else None,
+            }
+            yield self._page(
+                "layer.md",
+                f"layers/{self._data['slugs'][path]}.md",
+                path,
+                layer=self._layers[path],
+                sections=sections,
+                answers=self._answers(path),
+                up="../",
+                **neighbours,
+            )
+
+    def picture_pages(self) -> Iterator[Page]:
+        """One page a sample."""
+        for sample in self._data["samples"]:
+            slug = sample["slug"]
+            sections = list(self._fragments("picture", lambda drawing, slug=slug: drawing["sample"] == slug, sample=slug))
+            yield self._page(
+                "picture.md", f"pictures/{slug}.md", sample["name"], sample=sample, sections=sections, up="../"
+            )
+
+    def viewer_data(self) -> Iterator[Page]:
+        """What the viewer's script reads: a file a layer, a file a picture. They are scripts, as file:// allows no fetch."""
+        for path in self._paged:
+            sheets = {
+                sheet["figure"]: {**sheet, "units": self._units(section, path)}
+                for section in self._data["sections"]
+                for sheet in section["sheets"]
+                if sheet["layer"] == path
+            }
+            data = {"name": path, "sheets": sheets, "answers": self._answers(path)}
+            yield self._script(f"data/layer-{self._data['slugs'][path]}.js", data)
+        for sample in self._data["samples"]:
+            tilings = {
+                self._data["slugs"][drawing["layer"]]: {"layer": drawing["layer"], **_tiling(drawing)}
+                for drawing in self._drawings("activations")
+                if drawing["sample"] == sample["slug"] and not drawing.get("failure")
+            }
+            yield self._script(f"data/picture-{sample['slug']}.js", {"name": sample["name"], "tilings": tilings})
+
+    def _page(self, template: str, path: str, title: str, **context: Any) -> Page:
+        return _page(
+            self._environment,
+            template,
+            f"{self._slug}/{path}",
+            title,
+            data=self._data,
+            model=self._data["model"],
+            slugs=self._data["slugs"],
+            paged=set(self._paged),
+            strip=_strip(self._data["model"]["layers"]),
+            **context,
+        )
+
+    def _script(self, path: str, data: Data) -> Page:
+        text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+        return Page(f"{self._slug}/{path}", path, f"convreport({text});\n")
+
+    def _fragments(self, page: str, belongs: Any, **context: Any) -> Iterator[dict[str, Any]]:
+        """The Markdown of every section with something to say on this page."""
+        for section in self._data["sections"]:
+            if section["page"] != page:
+                continue
+            drawings = [drawing for drawing in section["drawings"] if belongs(drawing)]
+            if not drawings:
+                continue
+            layer = context.get("layer")
+            sheets = [sheet for sheet in section["sheets"] if sheet["layer"] == layer]
+            scene = {
+                "data": self._data,
+                "model": self._data["model"],
+                "slugs": self._data["slugs"],
+                "paged": set(self._paged),
+                "section": section,
+                "sheets": sheets,
+                "done": [drawing for drawing in drawings if not drawing.get("failure")],
+                "failures": _failures(drawings),
+                "sample": next((one for one in self._data["samples"] if one["slug"] == context.get("sample")), None),
+                "layer": self._layers.get(str(layer)),
+                "layers": self._layers,
+                "up": "" if page == "model" else "../",
+            }
+            try:
+                template = self._environment.get_template(f"sections/{section['name']}.md")
+            except TemplateNotFound:
+                template = self._environment.get_template("sections/_any.md")
+            yield {"name": section["name"], "markdown": Markup(template.render(scene)), "drawings": drawings}
+
+    def _drawings(self, section: str) -> list[dict[str, Any]]:
+        return [drawing for one in self._data["sections"] if one["name"] == section for drawing in one["drawings"]]
+
+    def _units(self, section: Data, layer: str) -> list[dict[str, Any]]:
+        return [
+            {"unit": drawing["unit"], **drawing["facts"]}
+            for drawing in section["drawings"]
+            if drawing["layer"] == layer and not drawing.get("failure")
+        ]
+
+    def _answers(self, layer: str) -> list[dict[str, Any]]:
+        """The pictures whose activations of this layer were drawn, with where each channel's map lies."""
+        names = {sample["slug"]: sample for sample in self._data["samples"]}
+        return [
+            {"slug": drawing["sample"], "name": names[drawing["sample"]]["name"],
+             "picture": names[drawing["sample"]]["file"], "size": names[drawing["sample"]]["size"], **_tiling(drawing)}
+            for drawing in self._drawings("activations")
+            if drawing["layer"] == layer and not drawing.get("failure")
+        ]  # fmt: skip
+
+
+def _tiling(drawing: Data) -> dict[str, Any]:
+    facts = drawing["facts"]
+    kept = ("channels", "tile", "columns", "margin", "silent", "least", "most", "mean", "map")
+    return {"raw": drawing["figures"]["raw"]["file"], **{key: facts[key] for key in kept}}
+
+
+def _failures(drawings: Iterable[Data]) -> list[tuple[str, int]]:
+    """(reason, how many drawings), each reason once."""
+    counts: dict[str, int] = {}
+    for drawing in drawings:
+        if reason := drawing.get("failure"):
+            counts[reason] = counts.get(reason, 0) + 1
+    return list(counts.items())
+
+
+HIDDEN_IN_LONG_STRIPS = ("Activation", "ReLU", "BatchNormalization", "Dropout", "ZeroPadding2D", "InputLayer", "Reshape")
+
+
+def _strip(layers: Sequence[Data]) -> list[dict[str, Any]]:
+    """The layers as bars: height tells the map's size, width the units; very long networks show what computes."""
+    shown = layers
+    if len(layers) > 60:
+        shown = [layer for layer in layers if layer["kind"] not in HIDDEN_IN_LONG_STRIPS]
+    tallest = max((layer["shape"][0] or 1 for layer in shown if len(layer["shape"]) == 3), default=1)
+    bars = []
+    for layer in shown:
+        spatial = len(layer["shape"]) == 3
+        side = (layer["shape"][0] or 1) if spatial else 1
+        units = layer["shape"][-1] or 1 if layer["shape"] else 1
+        height = 14 + round(58 * (side / tallest) ** 0.6)
+        width = 6 + round(2.2 * max(units, 1) ** 0.38)
+        bars.append({**layer, "height": height, "width": width, "family": _family(layer["kind"])})
+    return bars
+
+
+def _family(kind: str) -> str:
+    if "Conv" in kind:
+        return "conv"
+    if "Pooling" in kind:
+        return "pool"
+    if kind in ("Add", "Concatenate", "Multiply", "Average", "Maximum"):
+        return "merge"
+    return "dense" if kind == "Dense" else "other"
+
+
+def _page(environment: Environment, template: str, path: str, title: str, **context: Any) -> Page:
+    markdown = environment.get_template(template).render(title=title, **context)
+    return Page(path, title, re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n")
+
+
+def _environment(templates: Path | None) -> Environment:
+    """Jinja with everything escaped for HTML, the user's templates laid over ours."""
+    folders = [str(folder) for folder in (templates, assets.folder("templates")) if folder is not None]
+    environment = Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters.update(
+        md=markdown_text, title=page_title, short=short, percent=percent, shape=shape, field=field, readable=readable
+    )
+    return environment
+
+
+def markdown_text(value: object) -> Markup:
+    """Text that means nothing to Markdown or HTML: whatever could is written as a character reference."""
+    text = "".join(char if char.isprintable() else " " for char in str(value))
+    if re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9 ._/-]*[A-Za-z0-9])?", text) and not re.match(r"\d+[.)]", text):
+        return Markup(text)  # plain names stay readable in the source
+    safe = re.sub(r"""[^\w\s,;/-]|_""", lambda match: f"&#{ord(match[0])};", text)
+    return Markup(re.sub(r"^(\s*\d+)([.)-])", lambda m: f"{m[1]}&#{ord(m[2])};", safe))
+
+
+def page_title(value: object) -> Markup:
+    """A title for YAML front matter: a JSON string of HTML-escaped text, as the theme prints titles as they are."""
+    text = "".join(char if char.isprintable() else " " for char in str(value))
+    return Markup(json.dumps(escape(text, quote=False)))
+
+
+def short(value: float) -> str:
+    """A number in three or four digits."""
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}"
+    if size >= 100:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if size >= 10 else f"{value:.3g}"
+
+
+def percent(share: float) -> str:
+    """A share in 0..1 as a percentage with as many digits as it deserves."""
+    return f"{share * 100:.0f} %" if share >= 0.0995 or share == 0 else f"{share * 100:.1f} %"
+
+
+def shape(sides: Sequence[int | None]) -> str:
+    """A shape as people write it."""
+    return " × ".join("any" if side is None else str(side) for side in sides)
+
+
+def field(receptive_field: Data | None) -> str:
+    """A receptive field in words."""
+    if receptive_field is None:
+        return "unknown"
+    if receptive_field["whole"]:
+        return "whole picture"
+    return f"{receptive_field['size'][0]} × {receptive_field['size'][1]}"
+
+
+def readable(name: str) -> str:
+    """A class name without underscores."""
+    return str(name).replace("_", " ")

@@ -1,0 +1,70 @@
+"""The pattern each filter looks for."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from convreport.core import layers
+from convreport.core.recipes import RECIPES
+from convreport.core.types import Drawing, Figure, Network, Objective, Scope, Subject
+from convreport.core.units import pick
+from convreport.sections import section
+
+
+@section
+@dataclass(frozen=True)
+class Filters:
+    """Activation maximization: a picture made from noise, step by step, to drive one unit as far up as it goes."""
+
+    recipe: str = field(default="fourier", metadata={"help": "how the picture is made", "choices": tuple(RECIPES)})
+
+    name: ClassVar[str] = "filters"
+    page: ClassVar[Literal["layer"]] = "layer"
+    batch: ClassVar[int] = 16
+    shaped_by: ClassVar[tuple[str, ...]] = (
+        "convreport.model.ascent",
+        "convreport.model.probe",
+        "convreport.core.recipes",
+    )
+
+    def subjects(self, scope: Scope) -> Sequence[Subject]:
+        """The chosen units of the chosen layers that are stacks of maps."""
+        shown = layers.telling(scope.card) if scope.chosen is None else [one for one in scope.chosen if one.spatial]
+        return [
+            Subject(layer=layer.path, unit=unit)
+            for layer in shown
+            if layer.kind not in layers.NOT_DRAWN
+            for unit in pick(scope.units, layer, scope.seed)
+        ]
+
+    def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
+        """The layer and all below it, the unit, what pictures are made of, the seed, and every number of the recipe."""
+        assert subject.layer is not None
+        return {
+            "layer": scope.card.layer(subject.layer).digest,
+            "path": subject.layer,  # randomness is keyed by it
+            "unit": subject.unit,
+            "input": scope.card.input,
+            "preprocessing": (scope.card.preprocessing.scale, scope.card.preprocessing.shift, scope.card.preprocessing.bgr),
+            "seed": scope.seed,
+            "recipe": RECIPES[self.recipe],
+        }
+
+    def group(self, subject: Subject) -> Hashable:
+        """The units of one layer climb together."""
+        return subject.layer
+
+    def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
+        """One tile a unit, with the score it reached and the one it began with."""
+        recipe = RECIPES[self.recipe]
+        objectives = [Objective(subject.layer or "", subject.unit or 0) for subject in batch]
+        ascent = net.ascend(objectives, recipe, scope.seed)
+        drawings = []
+        for subject, picture, score, start in zip(batch, ascent.pictures, ascent.scores, ascent.starts, strict=True):
+            rose = bool(score > start)
+            facts = {"score": float(score), "start": float(start), "responds": rose}
+            alt = f"The pattern that unit {subject.unit} of {subject.layer} seeks" + ("" if rose else ": no response found")
+            drawings.append(Drawing((Figure("pattern", picture, alt, kind="pattern"),), facts))
+        return drawings
+
+

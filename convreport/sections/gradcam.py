@@ -1,0 +1,157 @@
+"""Where in the picture the evidence for a class lies."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from convreport.core import colour, layers, pixels
+from convreport.core.errors import UsageError, did_you_mean
+from convreport.core.samples import fit as fit_sample
+from convreport.core.types import Array, Drawing, Figure, ModelCard, Network, Pixels, Sample, Scope, Subject, Targets
+from convreport.sections import section
+
+STRENGTH = {"inferno": 0.75, "viridis": 0.75, "jet": 0.4}
+
+
+@section
+@dataclass(frozen=True)
+class GradCam:
+    """Grad-CAM (Selvaraju et al., ICCV 2017): the last map's channels, weighted by how much each raises a class score."""
+
+    classes: tuple[str, ...] = field(default=("top3",), metadata={"help": "topN, or names or indices of classes"})
+    score: str = field(
+        default="logit", metadata={"help": "what is differentiated", "choices": ("logit", "probability")}
+    )
+    colormap: str = field(
+        default="inferno", metadata={"help": "colours of the heatmap", "choices": ("inferno", "viridis", "jet")}
+    )
+
+    name: ClassVar[str] = "gradcam"
+    page: ClassVar[Literal["picture"]] = "picture"
+    batch: ClassVar[int] = 1
+    shaped_by: ClassVar[tuple[str, ...]] = (
+        "convreport.core.pixels",
+        "convreport.core.colour",
+        "convreport.model.network",
+        "convreport.model.probe",
+    )
+
+    def subjects(self, scope: Scope) -> Sequence[Subject]:
+        """Each picture, where the network has classes and a map to look at."""
+        if scope.card.head == "none" or layers.cam_layer(scope.card) is None:
+            return []
+        self.targets(scope.card)  # a wrong class is an error before anything is drawn
+        return [Subject(sample=sample.slug) for sample in scope.samples]
+
+    def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
+        """The whole model, and the picture."""
+        card = scope.card
+        return {
+            "model": card.digest,
+            "sample": scope.sample(subject.sample or "").digest,
+            "input": card.input,
+            "labels": card.labels,
+            "preprocessing": (card.preprocessing.scale, card.preprocessing.shift, card.preprocessing.bgr),
+            "fit": scope.fit,
+        }
+
+    def group(self, subject: Subject) -> Hashable:
+        """One pass a picture."""
+        return subject.sample
+
+    def targets(self, card: ModelCard) -> Targets:
+        """Which classes to explain; UsageError for an unknown name or an index out of range."""
+        top, asked = 0, []
+        names = {label.name.casefold(): index for index, label in enumerate(card.labels)}
+        for word in self.classes:
+            plain = word.strip().casefold()
+            if plain.startswith("top") and plain[3:].isdigit() and int(plain[3:]) > 0:
+                top = min(int(plain[3:]), card.classes)
+            elif plain in names or plain.replace(" ", "_") in names:
+                asked.append(names.get(plain, names.get(plain.replace(" ", "_"), 0)))
+            elif plain.isdigit() and int(plain) < card.classes:
+                asked.append(int(plain))
+            else:
+                raise UsageError(
+                    f"{card.name} has no class '{word}'.",
+                    did_you_mean(word, names, otherwise=f"Say topN, a name, or an index from 0 to {card.classes - 1}."),
+                )
+        return Targets(top, tuple(asked), "probability" if self.score == "probability" else "logit")
+
+    def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
+        """For each class the heatmap, as cells, as a layer to lay over, and laid over the picture."""
+        layer = layers.cam_layer(scope.card)
+        assert layer is not None
+        return [self._explain(scope.sample(subject.sample or ""), layer.path, scope, net) for subject in batch]
+
+    def _explain(self, sample: Sample, layer: str, scope: Scope, net: Network) -> Drawing:
+        card = scope.card
+        look = net.look([sample], [layer], fit=scope.fit, targets=self.targets(card))
+        picture = pixels.fit_within(sample.pixels, pixels.PUBLISHED)
+        figures: list[Figure] = []
+        classes = []
+        for place, index in enumerate(dict.fromkeys(look.targets[0].tolist())):
+            cells = gradcam(look.activations[layer][0], look.gradients[layer][0, place])
+            label = card.label(index)
+            classes.append(
+                {
+                    "index": index,
+                    "name": label.name,
+                    "wnid": label.wnid,
+                    "probability": float(look.probabilities[0, index]),
+                    "logit": float(look.scores[0, index]),
+                    "empty": bool(cells.max() <= 0),
+                }
+            )
+            figures += self._heatmaps(place, cells, sample, picture, label.name, scope)
+        ranked = np.argsort(-look.probabilities[0])[:5]
+        top = [
+            {"index": int(i), "name": card.label(i).name, "wnid": card.label(i).wnid, "probability": float(look.probabilities[0, i])}
+            for i in ranked
+        ]
+        height, width = look.activations[layer].shape[1:3]
+        facts = {
+            "layer": layer, "score": self.score, "classes": classes, "top": top, "cells": [height, width],
+            "colormap": self.colormap, "strength": STRENGTH[self.colormap],
+        }  # fmt: skip
+        return Drawing(tuple(figures), facts)
+
+    def _heatmaps(
+        self, place: int, cells: Array, sample: Sample, picture: Pixels, name: str, scope: Scope
+    ) -> list[Figure]:
+        height, width, _ = scope.card.input
+        size = (height or cells.shape[0], width or cells.shape[1])
+        _, how = fit_sample(Sample(sample.name, sample.slug, sample.digest, picture), size, scope.fit)
+        share = cells / cells.max() if cells.max() > 0 else cells
+        heat = np.clip(how.back(share), 0, 1)
+        layer = self._layer(heat)
+        scale = "dark: no evidence, light: the most evidence in this picture"
+        where = f"where the evidence for {name} lies in {sample.name}"
+        return [
+            Figure(f"map{place}", colour.paint((share * 255).astype(np.uint8), self.colormap),
+                   f"Map of {where}", scale=scale, kind="map"),
+            Figure(f"heat{place}", layer, f"Heat layer of {where}", kind="photo"),
+            Figure(f"overlay{place}", pixels.blend(picture, layer, STRENGTH[self.colormap]),
+                   f"The picture with {where}", scale=scale, kind="photo"),
+        ]  # fmt: skip
+
+    def _layer(self, heat: Array) -> Pixels:
+        """The heatmap as RGBA: as opaque as it is hot, so that cold places show the picture; jet covers all, as in the book."""
+        painted = colour.paint((heat * 255 + 0.5).astype(np.uint8), self.colormap)
+        alpha = np.full(heat.shape, 255) if self.colormap == "jet" else heat**0.7 * 255
+        return np.dstack([painted, alpha.astype(np.uint8)])
+
+
+def gradcam(activation: Array, gradient: Array) -> Array:
+    """Grad-CAM of one picture and class, (height, width), not negative, in units of the score.
+
+    `activation` and `gradient` are (height, width, channels): a map's channels and the derivative of the class score with
+    respect to them. Channels are weighted by their mean gradient, averaged, and only evidence *for* the class is kept
+    (Selvaraju et al. 2017, equations 1 and 2; the mean over channels, where the paper sums, as in Chollet's listing).
+    """
+    weights = gradient.mean((0, 1))
+    return np.maximum((activation * weights).mean(2), 0)
+
+

@@ -1,0 +1,69 @@
+"""First-layer weights as pictures."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from convreport.core import colour, layers, pixels
+from convreport.core.types import Drawing, Figure, Network, Pixels, Scope, Subject
+from convreport.sections import section
+
+SIDE = 64  # pixels: kernels are enlarged in whole steps to at least about this
+
+
+@section
+@dataclass(frozen=True)
+class Kernels:
+    """The weights of the first convolution: as colour where they weigh red, green and blue, else one map a channel."""
+
+    name: ClassVar[str] = "kernels"
+    page: ClassVar[Literal["layer"]] = "layer"
+    batch: ClassVar[int] = 4096
+    shaped_by: ClassVar[tuple[str, ...]] = ("convreport.core.pixels", "convreport.core.colour")
+
+    def subjects(self, scope: Scope) -> Sequence[Subject]:
+        """Every unit of the first convolution."""
+        first = layers.first_convolution(scope.card)
+        return [] if first is None else [Subject(layer=first.path, unit=unit) for unit in range(first.units)]
+
+    def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
+        """The layer's weights, and the order of the input's channels."""
+        assert subject.layer is not None
+        bgr = scope.card.preprocessing.bgr
+        return {"layer": scope.card.layer(subject.layer).digest, "unit": subject.unit, "bgr": bgr}
+
+    def group(self, subject: Subject) -> Hashable:
+        """All at once."""
+        return subject.layer
+
+    def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
+        """One tile a unit; black and white are minus and plus the largest weight of that unit, mid-gray is zero."""
+        assert batch[0].layer is not None
+        weights = net.kernels(batch[0].layer)
+        if weights.shape[3] == 1:  # a depthwise kernel: one map a unit
+            weights = weights.transpose(0, 1, 3, 2)
+        if scope.card.preprocessing.bgr and weights.shape[2] == 3:
+            weights = weights[:, :, ::-1]
+        return [_kernel(weights[..., subject.unit or 0], subject.unit or 0) for subject in batch]
+
+
+def _kernel(weights: np.ndarray, unit: int) -> Drawing:
+    """One kernel (height, width, channels)."""
+    top = float(np.abs(weights).max())
+    share = weights / top if top > 0 else weights
+    levels = np.clip(share * 127.5 + 127.5, 0, 255).astype(np.uint8)
+    in_colour = levels.shape[2] == 3
+    picture = levels if in_colour else _side_by_side(colour.paint(levels.transpose(2, 0, 1), "diverging"))
+    factor = max(1, -(-SIDE // max(picture.shape[:2])))
+    picture = picture.repeat(factor, 0).repeat(factor, 1)
+    facts = {"least": float(weights.min()), "most": float(weights.max()), "span": top, "in_colour": in_colour}
+    scale = f"mid-gray is 0, full intensity ±{top:.3g}" if in_colour else f"blue -{top:.3g}, white 0, red +{top:.3g}"
+    alt = f"Kernel of unit {unit}, {weights.shape[0]} x {weights.shape[1]} weights"
+    return Drawing((Figure("kernel", picture, alt, scale=scale, kind="map"),), facts)
+
+
+def _side_by_side(tiles: Pixels) -> Pixels:
+    """Per-channel maps in rows of at most eight."""
+    return pixels.tile(tiles, min(8, len(tiles)))
