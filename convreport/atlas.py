@@ -88,6 +88,22 @@ class Atlas:
         with FileLock(str(self.cache / "lock")):
             yield
 
+    def claim(self, slug: str, name: str, source: str) -> None:
+        """Give a model's place to a source; UsageError if another one has it, which would be silently replaced.
+
+        Which source has which place is kept in the cache: it may be a path, and paths are not published.
+        """
+        book = self.cache / "sources.json"
+        known: dict[str, str] = json.loads(book.read_bytes()) if book.is_file() else {}
+        other = known.get(slug)
+        if other not in (None, source) and (other == Path(str(other)).name or Path(str(other)).exists()):
+            raise UsageError(
+                f"This atlas already has a model named {name}, made from {other}.",
+                "Give this one another name with --name, or another folder with --out.",
+            )
+        if other != source:
+            write_atomically(book, json.dumps({**known, slug: source}).encode())
+
     def models(self) -> list[dict[str, Any]]:
         """The atlas.json of every model in this atlas, by name."""
         found = [json.loads(path.read_bytes()) for path in self.docs.glob("*/atlas.json")]
@@ -142,18 +158,27 @@ class Press:
             "size": list(shown.shape[:2]),
         }
 
-    def mosaic(self, file: str, figures: Sequence[StoredFigure], columns: int, margin: int = 0) -> dict[str, Any] | None:
-        """Some stored tiles as one published picture (for the home page, the journey); None if there are none."""
+    def mosaic(
+        self, file: str, figures: Sequence[StoredFigure], columns: int, *, side: int = 0, margin: int = 0
+    ) -> dict[str, Any] | None:
+        """Some stored tiles as one published picture (for the home page, the journey); None if there are none.
+
+        `side` brings tiles of different layers to one size; 0 leaves them as they are.
+        """
         if not figures:
             return None
         names = [figure.picture for figure in figures]
-        side = max(max(figure.size) for figure in figures)
+        side = side or max(max(figure.size) for figure in figures)
         columns = min(columns, len(figures))
         rows = -(-len(figures) // columns)
-        job = lambda: pixels.encode(pixels.tile(self._tiles(figures), columns, margin=margin), "pattern")  # noqa: E731
-        self._file(file, digest(names, columns, margin), job)
-        size = [rows * (side + margin) - margin, columns * (side + margin) - margin]
-        return {"file": file, "size": size}
+
+        def make() -> bytes:
+            tiles = [pixels.resize_picture(self._store.picture(name), side, side) for name in names]
+            ground = (255, 255, 255) if margin else 0
+            return pixels.encode(pixels.tile(np.stack(tiles), columns, margin=margin, ground=ground), "pattern")
+
+        self._file(file, digest(names, columns, side, margin), make)
+        return {"file": file, "size": [rows * (side + margin) - margin, columns * (side + margin) - margin]}
 
     def finish(self) -> int:
         """Write what changed, delete what we published before and no longer do; how many files were written."""

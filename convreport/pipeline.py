@@ -17,14 +17,15 @@ from convreport import __version__, pages, site
 from convreport.atlas import FORMAT, Atlas, Drawn, Press, SectionDrawn, layer_slugs, write_text
 from convreport.core import events, layers, samples, units
 from convreport.core.codec import to_json
-from convreport.core.errors import ConvreportError, UsageError
+from convreport.core.errors import ConvreportError
 from convreport.core.events import Emit
 from convreport.core.store import Store, digest, digest_file
 from convreport.core.types import ModelCard, Network, Plan, Scope, Section, Subject
 from convreport.demo import scenes
-from convreport.model.load import Request, load, name_of
+from convreport.model.load import Request, identity, load, name_of
 from convreport.model.memory import Memory
 
+COVER = 40  # tiles of the picture that stands for the model on the home page
 Opener = Callable[[], Network]
 
 
@@ -40,12 +41,12 @@ def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
     atlas = Atlas.open(plan.out, create=True)
     store = Store(atlas.cache)
     card, network = _find_model(request, Memory(atlas.cache / "models.json", _versions()), emit)
+    atlas.claim(card.slug, card.name, identity(request))
     reading = _read_samples(plan, emit)
     chosen = layers.choose(card, plan.layers, everything=plan.all_layers)
     scope = Scope(card, reading.samples, choice, plan.seed, chosen, plan.fit)
     drawn = [_draw_section(section, scope, plan, store, network, emit) for section in plan.sections]
     with atlas.locked():
-        _check_identity(atlas, card, request)
         _publish(atlas, store, scope, drawn, {"command": command, "settings": _settings(plan)})
         store.prune(atlas.referred())
         index = make_site(atlas, plan.templates, emit)
@@ -98,7 +99,7 @@ def _read_samples(plan: Plan, emit: Emit) -> samples.Reading:
     if plan.images:
         reading = samples.read(plan.images, plan.max_images)
     elif plan.model == "demo":
-        drawn = [scenes.scene(index, seed=scenes.SHOWN, size=2 * scenes.SIZE) for index in range(len(scenes.CLASSES))]
+        drawn = [scenes.scene(index, seed=scenes.SHOWN, size=4 * scenes.SIZE) for index in range(len(scenes.CLASSES))]
         named = samples.named_samples((scenes.CLASSES[one.label], one.pixels) for one in drawn[: plan.max_images])
         reading = samples.Reading(tuple(named), (), len(drawn))
     else:
@@ -163,9 +164,11 @@ def _draw_batch(
             for subject, drawing in zip(batch, drawings, strict=True)
         ]
     except Exception as error:
-        if plan.strict:
-            raise
         reason = error.message if isinstance(error, ConvreportError) else f"{type(error).__name__}: {error}"
+        if plan.strict:
+            raise ConvreportError(
+                f"{section.name}, {_words(batch[0])}: {reason}", "Without --strict the rest would be built."
+            ) from error
         emit(events.Failed(section.name, _words(batch[0]), reason, traceback.format_exc()))
         return [Drawn(subject, keys[subject], None, failure=reason) for subject in batch]
 
@@ -195,17 +198,6 @@ def _versions() -> dict[str, str]:
     return known
 
 
-def _check_identity(atlas: Atlas, card: ModelCard, request: Request) -> None:
-    """Two different sources must not share one name: the second would silently replace the first."""
-    for data in atlas.models():
-        other = data["model"]
-        if other["slug"] == card.slug and (other["source"] != card.source or other["name"] != card.name):
-            raise UsageError(
-                f"The atlas already has a model named {other['name']}, made from {other['source']}.",
-                "Give this one another name with --name, or another folder with --out.",
-            )
-
-
 def _publish(
     atlas: Atlas, store: Store, scope: Scope, drawn: Sequence[SectionDrawn], how: Mapping[str, Any]
 ) -> None:
@@ -231,7 +223,7 @@ def _publish(
 
 
 def _highlights(press: Press, drawn: Sequence[SectionDrawn], slugs: Mapping[str, str]) -> dict[str, Any]:
-    """The model in a few tiles: eight strong ones a layer, and a cover of the deepest layers' for the home page."""
+    """The model in a few tiles: eight that answer well a layer, and a cover for the home page."""
     rows: dict[str, Any] = {}
     strong: dict[str, list[Any]] = {}
     for section in drawn:
@@ -240,12 +232,18 @@ def _highlights(press: Press, drawn: Sequence[SectionDrawn], slugs: Mapping[str,
         for layer, group in groupby(section.drawn, key=lambda one: one.subject.layer or ""):
             records = [one.record for one in group if one.record is not None]
             records.sort(key=lambda record: -record.facts["score"])
-            strong[layer] = [record.figures[0] for record in records]
-            if row := press.mosaic(f"figures/filters/{slugs[layer]}-row.webp", strong[layer][:8], 8, margin=4):
+            strong[layer] = [record.figures[0] for record in records[: -(-len(records) * 3 // 4)]]
+            if row := press.mosaic(f"figures/filters/{slugs[layer]}-row.webp", _spread(strong[layer], 8), 8):
                 rows[layer] = row
-    per_layer = -(-24 // max(len(strong), 1))
-    cover = [figure for figures in strong.values() for figure in figures[:per_layer]][-24:]
-    return {"rows": rows, "cover": press.mosaic("figures/cover.webp", cover, 8)}
+    per_layer = -(-COVER // max(len(strong), 1))
+    cover = [figure for figures in strong.values() for figure in _spread(figures, per_layer)][-COVER:]
+    return {"rows": rows, "cover": press.mosaic("figures/cover.webp", cover, 10, side=96)}
+
+
+def _spread(ranked: Sequence[Any], count: int) -> list[Any]:
+    """`count` of them from first to last: the very strongest units of a layer tend to look alike."""
+    step = max(len(ranked) / count, 1)
+    return [ranked[int(index * step)] for index in range(min(count, len(ranked)))]
 
 
 def _settings(plan: Plan) -> dict[str, Any]:

@@ -42,8 +42,6 @@ def build(atlas: Atlas, models: Sequence[Mapping[str, Any]]) -> None:
             f"MkDocs could not build the site: {said}",
             "All drawings are kept. If the pages in docs/notes are at fault, mend them and run `convreport site`.",
         )
-    (atlas.site / "sitemap.xml.gz").unlink(missing_ok=True)  # holds the time of the build, and nobody's address
-    (atlas.site / "sitemap.xml").unlink(missing_ok=True)
     (atlas.cache / "site.stamp").write_text(_state(atlas))
 
 

@@ -67,8 +67,12 @@ def fit_within(pixels: Pixels, most: int) -> Pixels:
     if max(height, width) <= most:
         return pixels
     share = most / max(height, width)
-    size = (max(1, round(width * share)), max(1, round(height * share)))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+    return resize_picture(pixels, max(1, round(height * share)), max(1, round(width * share)))
+
+
+def resize_picture(pixels: Pixels, height: int, width: int) -> Pixels:
+    """A picture brought to another size, as sharp as it can be."""
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS))
 
 
 def blend(picture: Pixels, layer: Pixels, strength: float) -> Pixels:

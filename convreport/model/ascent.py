@@ -18,9 +18,11 @@ from convreport.model.graph import Call
 from convreport.model.probe import Reached, has_preactivation, probing
 
 BATCH = 16
-MARGIN = 8  # pixels of canvas on each side of a fitted tile, cut away at the end: borders are never clean
+# Pixels of canvas on each side of a fitted tile, cut away at the end: borders are never clean. Small fields, whose
+# edges show most, get more.
+MARGIN, WIDE_MARGIN = 8, 16
 SMALLEST, LARGEST, MULTIPLE = 64, 128, 16  # pixels: sides of a fitted tile
-CALM_BELOW, CALMEST = 48, 0.4  # receptive fields, in pixels, under which the rate falls, and how far at most
+CALM_BELOW, CALMEST = 48, 0.6  # receptive fields, in pixels, under which the rate falls, and how far at most
 RESEED = 0x9E3779B9  # added to the seed of a second try
 # How much red, green and blue vary together in natural pictures (Lucid), over its largest column norm.
 COLOURS = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]], np.float32)
@@ -52,8 +54,8 @@ class Climb:
         self._channels = card.input[2]
         fitted = recipe.size == 0
         self.tile = tile_size(card, call.path) if fitted else recipe.size - 2 * recipe.trim
-        self._margin = MARGIN if fitted else recipe.trim
-        self._canvas = self._fitting_canvas(self.tile + 2 * self._margin) if fitted else recipe.size
+        margin = WIDE_MARGIN if self.tile == SMALLEST else MARGIN
+        self._canvas = self._fitting_canvas(self.tile + 2 * margin) if fitted else recipe.size
         self._rate = recipe.rate * calm(card, call.path)
         self._step = self._tf.function(self._take_step, autograph=False, reduce_retracing=True)
         self._score = self._tf.function(self._objective_of_pixels, autograph=False, reduce_retracing=True)

@@ -48,6 +48,14 @@ def name_of(request: Request) -> str:
     return _existing(request.source).stem
 
 
+def identity(request: Request) -> str:
+    """What tells this source from another of the same name: the catalog's name, or the file's whole path."""
+    application = catalog.find(request.source)
+    if request.source == "demo" or application is not None:
+        return application.name if application is not None else "demo"
+    return str(_existing(request.source).resolve())
+
+
 def load(request: Request) -> Loaded:
     """Import the framework, build or read the model, and describe it. ModelError says why not."""
     if request.preprocess not in ("auto", *MODES):

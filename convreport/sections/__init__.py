@@ -12,7 +12,7 @@ from convreport.core.errors import UsageError, did_you_mean
 from convreport.core.types import Section
 
 S = TypeVar("S", bound=type)
-_ORDER = ("overview", "kernels", "filters", "activations", "gradcam")
+_ORDER = ("overview", "kernels", "filters", "gradcam", "activations")  # as a reader meets them on a page
 _found: dict[str, type[Section]] = {}
 
 

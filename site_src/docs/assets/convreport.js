@@ -248,7 +248,7 @@
     const tip = el("span", { className: "cr-hint", textContent: "select a channel for its raw values" });
     const bar = el("div", { className: "cr-bar-of-controls" }, el("label", {}, "Channel ", jump), tip);
     box.append(mark);
-    box.after(bar);
+    box.nextElementSibling.append(bar);
     let known = null;
     const ready = () => (known ? Promise.resolve(known) : load(box.dataset.source).then((data) => (known = { name: data.name, ...data.tilings[box.dataset.layer] })));
 

@@ -1,0 +1,101 @@
+"""Shared fixtures: small models, a small demo atlas built once, real weights where they are, a browser where there is one."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--network", action="store_true", help="run the tests that download from the internet")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--network"):
+        skip = pytest.mark.skip(reason="needs --network")
+        for item in items:
+            if "network" in item.keywords:
+                item.add_marker(skip)
+
+
+def run_convreport(*words, cwd=None, env=None, timeout=500):
+    """The command as a user runs it, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "convreport", *map(str, words)],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def convreport():
+    return run_convreport
+
+
+@pytest.fixture(scope="session")
+def small_atlas(tmp_path_factory):
+    """The demo with four filters a layer and three pictures, built by the command; not to be changed by a test."""
+    folder = tmp_path_factory.mktemp("small") / "atlas"
+    done = run_convreport("build", "demo", "--out", folder, "--filters", "4", "--max-images", "3")
+    assert done.returncode == 0, done.stderr + done.stdout
+    return folder
+
+
+@pytest.fixture
+def atlas_copy(small_atlas, tmp_path):
+    """A copy of the small atlas that a test may change."""
+    return Path(shutil.copytree(small_atlas, tmp_path / "atlas"))
+
+
+@pytest.fixture(scope="session")
+def real():
+    """The folder of real weights and photos; tests that ask for it are skipped where it is not."""
+    folder = os.environ.get("CONVREPORT_REAL")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("real weights are not here: CONVREPORT_REAL names no folder")
+    return Path(folder).resolve()
+
+
+@pytest.fixture(scope="session")
+def demo():
+    """The embedded model behind the Network protocol."""
+    from convreport.model.load import Request, load
+    from convreport.model.network import KerasNetwork
+
+    return KerasNetwork(load(Request("demo")))
+
+
+def browser_path():
+    """Where an installed Chromium or Chrome lies, or None."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"):
+        if found := shutil.which(name):
+            return found
+    return None
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = browser_path()
+    if path is None:
+        if os.environ.get("CONVREPORT_BROWSER") == "required":
+            pytest.fail("no Chromium or Chrome is installed, and CONVREPORT_BROWSER=required")
+        pytest.skip("no Chromium or Chrome is installed")
+    from playwright.sync_api import sync_playwright
+
+    flags = [
+        "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync",
+    ]  # fmt: skip
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=flags)
+        yield chromium
+        chromium.close()
