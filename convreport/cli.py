@@ -40,25 +40,45 @@ def _root(
 
 @app.command()
 def build(
-    context: typer.Context,
-    model: Annotated[Optional[str], typer.Argument(help="demo (when left out), a name of keras.applications (vgg16), or a .keras or .h5 file.")] = None,
+    model: Annotated[
+        Optional[str],
+        typer.Argument(help="demo (when left out), a name of keras.applications (vgg16), or a .keras or .h5 file."),
+    ] = None,
     out: Annotated[Optional[Path], typer.Option("--out", "-o", help="The atlas folder. [default: atlas]")] = None,
     name: Annotated[Optional[str], typer.Option(help="The model's name in the atlas.")] = None,
     images: Annotated[Optional[list[str]], typer.Option(help="Pictures: a file, folder or glob; repeatable.")] = None,
-    max_images: Annotated[Optional[int], typer.Option(help="At most so many pictures, taken evenly. [default: 12]")] = None,
+    max_images: Annotated[
+        Optional[int], typer.Option(help="At most so many pictures, taken evenly. [default: 12]")
+    ] = None,
     layers: Annotated[Optional[list[str]], typer.Option(help="Layers by glob or index; repeatable.")] = None,
     all_layers: Annotated[Optional[bool], typer.Option("--all-layers", help="Every layer with feature maps.")] = None,
-    filters: Annotated[Optional[str], typer.Option(help="Units a layer: 64, all, random:12 or 3,17,40. [default: 64]")] = None,
+    filters: Annotated[
+        Optional[str], typer.Option(help="Units a layer: 64, all, random:12 or 3,17,40. [default: 64]")
+    ] = None,
     sections: Annotated[Optional[str], typer.Option(help="Only these sections, by comma.")] = None,
     skip: Annotated[Optional[str], typer.Option(help="Not these sections, by comma.")] = None,
     weights: Annotated[Optional[str], typer.Option(help="imagenet, none (random) or a file, for a name.")] = None,
-    preprocess: Annotated[Optional[str], typer.Option(help="What pictures become: auto, none, rescale, symmetric, caffe, torch.")] = None,
-    fit: Annotated[Optional[str], typer.Option(help="How pictures meet the input: stretch, crop, pad. [default: stretch]")] = None,
-    classes: Annotated[Optional[str], typer.Option(help="Classes to explain: top3, or names or indices by comma.")] = None,
-    recipe: Annotated[Optional[str], typer.Option(help="How filter patterns are made: fourier, book, keras-example.")] = None,
-    cam_score: Annotated[Optional[str], typer.Option(help="What Grad-CAM differentiates: logit or probability.")] = None,
-    set_: Annotated[Optional[list[str]], typer.Option("--set", help="SECTION.OPTION=VALUE; `convreport sections` lists them.")] = None,
-    templates: Annotated[Optional[Path], typer.Option(help="A folder of templates laid over ours, file by file.")] = None,
+    preprocess: Annotated[
+        Optional[str], typer.Option(help="What pictures become: auto, none, rescale, symmetric, caffe, torch.")
+    ] = None,
+    fit: Annotated[
+        Optional[str], typer.Option(help="How pictures meet the input: stretch, crop, pad. [default: stretch]")
+    ] = None,
+    classes: Annotated[
+        Optional[str], typer.Option(help="Classes to explain: top3, or names or indices by comma.")
+    ] = None,
+    recipe: Annotated[
+        Optional[str], typer.Option(help="How filter patterns are made: fourier, book, keras-example.")
+    ] = None,
+    cam_score: Annotated[
+        Optional[str], typer.Option(help="What Grad-CAM differentiates: logit or probability.")
+    ] = None,
+    set_: Annotated[
+        Optional[list[str]], typer.Option("--set", help="SECTION.OPTION=VALUE; `convreport sections` lists them.")
+    ] = None,
+    templates: Annotated[
+        Optional[Path], typer.Option(help="A folder of templates laid over ours, file by file.")
+    ] = None,
     seed: Annotated[Optional[int], typer.Option(help="The seed of all randomness. [default: 0]")] = None,
     fresh: Annotated[Optional[bool], typer.Option("--fresh", help="Draw everything again.")] = None,
     strict: Annotated[Optional[bool], typer.Option("--strict", help="Stop at the first failed drawing.")] = None,
@@ -88,7 +108,9 @@ def build(
 @app.command()
 def layers(
     model: Model,
-    weights: Annotated[str, typer.Option(help="imagenet, none (random) or a file; the table does not depend on them.")] = "none",
+    weights: Annotated[
+        str, typer.Option(help="imagenet, none (random) or a file; the table does not depend on them.")
+    ] = "none",
 ) -> None:
     """List the layers of MODEL: name, kind, output, parameters, receptive field."""
     from convreport import console
@@ -108,7 +130,9 @@ def sections() -> None:
 
     for name, kind in registry().items():
         purpose = (kind.__doc__ or "").strip()
-        options = [(f"{name}.{option}", f"{text} [default: {default}]") for option, (default, text) in options_of(kind).items()]
+        options = [
+            (f"{name}.{option}", f"{text} [default: {default}]") for option, (default, text) in options_of(kind).items()
+        ]
         console.show_pairs(f"{name}: {purpose}", options)
 
 
@@ -154,7 +178,9 @@ def _sentences() -> Iterator[None]:
         console.complain(error)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        print("\nInterrupted; everything drawn so far is kept, and the same command goes on from there.", file=sys.stderr)
+        print(
+            "\nInterrupted; everything drawn so far is kept, and the same command goes on from there.", file=sys.stderr
+        )
         raise typer.Exit(INTERRUPTED) from None
 
 

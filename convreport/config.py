@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from convreport.core import units
 from convreport.core.errors import ConvreportError, UsageError, did_you_mean
 from convreport.core.preprocessing import MODES
+from convreport.core.protocols import Plan, Section
 from convreport.core.samples import FITS
-from convreport.core.types import Plan, Section
 
 # Options of the command that are an option of one section.
 OF_SECTIONS = {

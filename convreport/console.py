@@ -41,7 +41,9 @@ def complain(error: ConvreportError) -> None:
 def show_layers(card: ModelCard) -> None:
     """The layers of a model as a table."""
     console = Console(highlight=False)
-    table = Table(title=f"{escape(card.name)}: {card.params:,} parameters", title_justify="left", box=None, pad_edge=False)
+    table = Table(
+        title=f"{escape(card.name)}: {card.params:,} parameters", title_justify="left", box=None, pad_edge=False
+    )
     for heading, justify in (("#", "right"), ("layer", "left"), ("kind", "left"), ("output", "left")):
         table.add_column(heading, justify=justify, no_wrap=heading == "layer")  # type: ignore[arg-type]
     for heading in ("parameters", "receptive field", "stride"):

@@ -4,13 +4,13 @@ import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound
 from markupsafe import Markup
 
+from convreport import wording
 from convreport.atlas import paged_layers, write_text
 from convreport.core import assets
 from convreport.core.types import Page
@@ -51,27 +51,6 @@ def write(pages: Sequence[Page], docs: Path, cache: Path) -> int:
     return changed
 
 
-def dump(data: Data) -> str:
-    """atlas.json as text: a line a drawing, so that a diff can be read."""
-    sections = []
-    for section in data["sections"]:
-        lines = ",\n".join("    " + json.dumps(drawing, separators=(",", ":")) for drawing in section["drawings"])
-        rest = json.dumps({key: value for key, value in section.items() if key != "drawings"})
-        sections.append(f'  {{"drawings":[\n{lines}\n  ], {rest[1:]}')
-    rest = json.dumps({key: value for key, value in data.items() if key != "sections"}, indent=1)
-    return '{"sections":[\n' + ",\n".join(sections) + "\n], " + rest[1:].lstrip() + "\n"
-
-
-def date_of(path: Path, data: Data) -> str | None:
-    """When the atlas.json at `path` was made, if it says the same as `data`: an unchanged model keeps its date."""
-    try:
-        before = json.loads(path.read_bytes())
-        date = before["made"].pop("date")
-    except (OSError, ValueError, KeyError):
-        return None
-    return str(date) if before == json.loads(json.dumps(data)) else None
-
-
 class _Model:
     """The pages of one model."""
 
@@ -87,7 +66,9 @@ class _Model:
         sections = list(self._fragments("model", lambda drawing: True))
         rows = self._data["highlights"]["rows"]
         journey = [{**self._layers[path], "row": row, "slug": self._data["slugs"][path]} for path, row in rows.items()]
-        return self._page("model.md", "index.md", self._data["model"]["name"], sections=sections, journey=journey, up="")
+        return self._page(
+            "model.md", "index.md", self._data["model"]["name"], sections=sections, journey=journey, up=""
+        )
 
     def layer_pages(self) -> Iterator[Page]:
         """One page a layer that has drawings."""
@@ -112,7 +93,9 @@ class _Model:
         """One page a sample."""
         for sample in self._data["samples"]:
             slug = sample["slug"]
-            sections = list(self._fragments("picture", lambda drawing, slug=slug: drawing["sample"] == slug, sample=slug))
+            sections = list(
+                self._fragments("picture", lambda drawing, slug=slug: drawing["sample"] == slug, sample=slug)
+            )
             yield self._page(
                 "picture.md", f"pictures/{slug}.md", sample["name"], sample=sample, sections=sections, up="../"
             )
@@ -220,7 +203,15 @@ def _failures(drawings: Iterable[Data]) -> list[tuple[str, int]]:
     return list(counts.items())
 
 
-HIDDEN_IN_LONG_STRIPS = ("Activation", "ReLU", "BatchNormalization", "Dropout", "ZeroPadding2D", "InputLayer", "Reshape")
+HIDDEN_IN_LONG_STRIPS = (
+    "Activation",
+    "ReLU",
+    "BatchNormalization",
+    "Dropout",
+    "ZeroPadding2D",
+    "InputLayer",
+    "Reshape",
+)
 
 
 def _strip(layers: Sequence[Data]) -> list[dict[str, Any]]:
@@ -265,56 +256,5 @@ def _environment(templates: Path | None) -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters.update(
-        md=markdown_text, title=page_title, short=short, percent=percent, shape=shape, field=field, readable=readable
-    )
+    environment.filters.update(wording.FILTERS)
     return environment
-
-
-def markdown_text(value: object) -> Markup:
-    """Text that means nothing to Markdown or HTML: whatever could is written as a character reference."""
-    text = "".join(char if char.isprintable() else " " for char in str(value))
-    if re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9 ._/-]*[A-Za-z0-9])?", text) and not re.match(r"\d+[.)]", text):
-        return Markup(text)  # plain names stay readable in the source
-    safe = re.sub(r"""[^\w\s,;/-]|_""", lambda match: f"&#{ord(match[0])};", text)
-    return Markup(re.sub(r"^(\s*\d+)([.)-])", lambda m: f"{m[1]}&#{ord(m[2])};", safe))
-
-
-def page_title(value: object) -> Markup:
-    """A title for YAML front matter: a JSON string of HTML-escaped text, as the theme prints titles as they are."""
-    text = "".join(char if char.isprintable() else " " for char in str(value))
-    return Markup(json.dumps(escape(text, quote=False)))
-
-
-def short(value: float) -> str:
-    """A number in three or four digits."""
-    size = abs(value)
-    if size >= 1000:
-        return f"{value:,.0f}"
-    if size >= 100:
-        return f"{value:.0f}"
-    return f"{value:.1f}" if size >= 10 else f"{value:.3g}"
-
-
-def percent(share: float) -> str:
-    """A share in 0..1 as a percentage with as many digits as it deserves."""
-    return f"{share * 100:.0f} %" if share >= 0.0995 or share == 0 else f"{share * 100:.1f} %"
-
-
-def shape(sides: Sequence[int | None]) -> str:
-    """A shape as people write it."""
-    return " × ".join("any" if side is None else str(side) for side in sides)
-
-
-def field(receptive_field: Data | None) -> str:
-    """A receptive field in words."""
-    if receptive_field is None:
-        return "unknown"
-    if receptive_field["whole"]:
-        return "whole picture"
-    return f"{receptive_field['size'][0]} × {receptive_field['size'][1]}"
-
-
-def readable(name: str) -> str:
-    """A class name without underscores."""
-    return str(name).replace("_", " ")

@@ -27,7 +27,7 @@ def from_json(kind: type[T], data: Any) -> T:
 
 
 def _from(kind: Any, data: Any) -> Any:
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         names = {field.name for field in dataclasses.fields(kind)}
         return kind(**{name: _from(hints[name], item) for name, item in data.items() if name in names})

@@ -41,9 +41,7 @@ def telling_and_pooled(card: ModelCard) -> list[LayerInfo]:
     """The telling layers and every pooling between them: what the book's activation figures walk through."""
     telling_layers = telling(card)
     return [
-        layer
-        for layer in spatial(card)
-        if layer in telling_layers or (is_pooling(layer) and _more_than_a_point(layer))
+        layer for layer in spatial(card) if layer in telling_layers or (is_pooling(layer) and _more_than_a_point(layer))
     ]
 
 

@@ -26,7 +26,7 @@ class Preprocessing:
         """Network input from pixels in 0..255, channels last; an array or a tensor."""
         x: Any = pixels
         x = x[..., ::-1] if self.bgr else x
-        return x * np.array(self.scale, np.float32) + np.array(self.shift, np.float32)  # type: ignore[no-any-return]
+        return x * np.array(self.scale, np.float32) + np.array(self.shift, np.float32)
 
     @property
     def words(self) -> str:

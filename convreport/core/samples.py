@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from convreport.core import pixels
 from convreport.core.errors import ImageError, UsageError, did_you_mean
@@ -168,7 +168,7 @@ def load(path: Path) -> Pixels:
         raise
     except Image.DecompressionBombError:
         raise ImageError("its pixels are too many") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise ImageError("not a picture, or of an unknown kind") from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise ImageError(f"cannot be read ({str(error) or type(error).__name__})") from None
@@ -226,7 +226,7 @@ def _candidates(patterns: Sequence[str]) -> tuple[list[Path], list[tuple[str, st
         elif place.is_file():
             files[place] = None
         else:
-            matches = [Path(match) for match in sorted(glob.glob(str(place), recursive=True))]
+            matches = [Path(match) for match in sorted(glob.glob(str(place), recursive=True))]  # noqa: PTH207 (absolute patterns too)
             if not matches:
                 near = [str(other) for other in place.parent.iterdir()] if place.parent.is_dir() else []
                 raise ImageError(

@@ -64,7 +64,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{uuid4().hex}.tmp")
     try:
         temporary.write_bytes(data)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

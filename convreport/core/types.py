@@ -1,9 +1,8 @@
 """The nouns of convreport, frozen: what a model is, what is asked of it, what was drawn."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from convreport.core.preprocessing import Preprocessing
 
 Pixels = NDArray[np.uint8]
-Array = NDArray[np.float32]
+Array = NDArray[Any]  # floats; float32 wherever it is large
 Facts = Mapping[str, Any]  # JSON: text, numbers, booleans, None, lists and mappings of them
 
 
@@ -137,6 +136,7 @@ class Subject:
 
 
 FigureKind = Literal["pattern", "map", "photo"]
+PageKind = Literal["model", "layer", "picture"]
 
 
 @dataclass(frozen=True)
@@ -258,71 +258,6 @@ class Scope:
             if sample.slug == slug:
                 return sample
         raise KeyError(slug)
-
-
-class Network(Protocol):
-    """The narrow waist to the framework, opened on the first store miss."""
-
-    card: ModelCard
-
-    def kernels(self, layer: str) -> Array:
-        """The kernel of a convolution, (height, width, input channels, units)."""
-        ...
-
-    def look(self, samples: Sequence[Sample], layers: Sequence[str], *, fit: str, targets: Targets | None) -> Look:
-        """Activations of `layers`; with `targets`, also gradients with respect to them and the scores."""
-        ...
-
-    def ascend(self, objectives: Sequence[Objective], recipe: Recipe, seed: int) -> Ascent:
-        """Pictures that drive each objective; all objectives on one layer."""
-        ...
-
-
-class Section(Protocol):
-    """One visualization: a frozen dataclass whose fields are its options, their help and part of its cache key."""
-
-    name: ClassVar[str]
-    page: ClassVar[Literal["model", "layer", "picture"]]
-    batch: ClassVar[int]  # at most so many subjects are drawn at a time
-    shaped_by: ClassVar[tuple[str, ...]]  # modules beside its own that shape its pixels
-
-    def subjects(self, scope: Scope) -> Sequence[Subject]:
-        """Declare what there is to draw."""
-        ...
-
-    def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
-        """Everything in `scope` that shapes this drawing, as JSON."""
-        ...
-
-    def group(self, subject: Subject) -> Hashable:
-        """What may be drawn together: by layer for ascent, by picture for Grad-CAM and activations."""
-        ...
-
-    def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
-        """Do it: one drawing a subject, in order."""
-        ...
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The whole request."""
-
-    model: str = "demo"
-    name: str | None = None
-    out: Path = Path("atlas")
-    images: tuple[str, ...] = ()
-    max_images: int = 12
-    layers: tuple[str, ...] = ()
-    all_layers: bool = False
-    filters: str = "64"
-    weights: str | None = None
-    preprocess: str = "auto"
-    fit: str = "stretch"
-    templates: Path | None = None
-    seed: int = 0
-    fresh: bool = False
-    strict: bool = False
-    sections: tuple[Section, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]
-Colour = NDArray[np.float32]
+Plane = NDArray[Any]  # float32
+Colour = NDArray[Any]
 
 SIZE = 96  # pixels, the side the demo model was trained at
 TRAINING, HELD_OUT, SHOWN = 1, 2, 3  # seeds: no scene of one is a scene of another
@@ -158,7 +158,7 @@ SHAPES: dict[str, Callable[[Plane, Plane], Plane]] = {
 }
 
 
-def _stripes(rng: np.random.Generator, u: Plane, v: Plane) -> Plane:
+def _stripes(rng: np.random.Generator, u: Plane, _: Plane) -> Plane:
     k = rng.uniform(7, 12)
     return np.sin(k * u) / k
 

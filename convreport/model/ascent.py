@@ -6,6 +6,7 @@ its company.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Any
 
@@ -58,6 +59,7 @@ class Climb:
         self._canvas = self._fitting_canvas(self.tile + 2 * margin) if fitted else recipe.size
         self._rate = recipe.rate * calm(card, call.path)
         self._step = self._tf.function(self._take_step, autograph=False, reduce_retracing=True)
+        self._raw_step = self._tf.function(self._take_raw_step, autograph=False, reduce_retracing=True)
         self._score = self._tf.function(self._objective_of_pixels, autograph=False, reduce_retracing=True)
 
     def run(self, units: Sequence[int], seed: int) -> Ascent:
@@ -158,13 +160,11 @@ class Climb:
             np.stack([raw_start(recipe, seed, self._call.path, unit, self._channels) for unit in units])
         )
         which = tf.constant(units, tf.int32)
-        step = tf.function(self._take_raw_step, autograph=False) if not hasattr(self, "_raw") else self._raw
-        self._raw = step
         start: Array | None = None
         for _ in range(recipe.steps):
-            canvas, height = step(canvas, which)
+            canvas, height = self._raw_step(canvas, which)
             start = height.numpy() if start is None else start
-        _, height = step(canvas, which)
+        _, height = self._raw_step(canvas, which)
         return Ascent(displayed(canvas.numpy(), recipe), height.numpy(), height.numpy() if start is None else start)
 
     def _take_raw_step(self, canvas: Any, units: Any) -> Any:
@@ -177,9 +177,7 @@ class Climb:
         if recipe.step == "rms":
             slope = slope / (tf.sqrt(tf.reduce_mean(slope * slope, [1, 2, 3], keepdims=True)) + 1e-5)
         else:
-            slope = slope * tf.math.rsqrt(
-                tf.maximum(tf.reduce_sum(slope * slope, [1, 2, 3], keepdims=True), 1e-12)
-            )
+            slope = slope * tf.math.rsqrt(tf.maximum(tf.reduce_sum(slope * slope, [1, 2, 3], keepdims=True), 1e-12))
         return canvas + recipe.rate * slope, heights
 
     # -- what is climbed
@@ -188,16 +186,16 @@ class Climb:
         """The mean of each picture's own unit over the map without its border, (n,)."""
         tf = self._tf
         pre = self._recipe.preactivation and has_preactivation(self._call.operation)
-        with probing(
-            [] if pre else [self._call],
-            pre=[self._call] if pre else [],
-            stop=True,
-            inner_models=self._inner,
-        ) as taps:
-            try:
-                self._model.call(inputs, training=False)
-            except Reached:
-                pass
+        with (
+            probing(
+                [] if pre else [self._call],
+                pre=[self._call] if pre else [],
+                stop=True,
+                inner_models=self._inner,
+            ) as taps,
+            suppress(Reached),
+        ):
+            self._model.call(inputs, training=False)
         maps = (taps.pre if pre else taps.outputs)[self._call.path]
         border = self._border(maps.shape[1])
         if border:
@@ -273,5 +271,3 @@ def _warps(draw: np.random.Generator, recipe: Recipe, side: int, count: int) -> 
         np.zeros(count), np.zeros(count),
     ]  # fmt: skip
     return np.stack(rows, 1).astype(np.float32)
-
-

@@ -22,9 +22,7 @@ CELLWISE = (
 )  # fmt: skip
 
 
-def field_of(
-    operation: Any, below: Sequence[Field | None], size: tuple[int | None, int | None]
-) -> Field | None:
+def field_of(operation: Any, below: Sequence[Field | None], size: tuple[int | None, int | None]) -> Field | None:
     """The field of an operation's output cells, given those of its inputs; None where it is not known how it mixes space.
 
     `size` is the height and width of its input, needed where padding depends on them.

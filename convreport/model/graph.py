@@ -134,8 +134,8 @@ def _activation(operation: Any) -> str | None:
         name = type(operation).__name__.lower()
         return "relu6" if name == "relu" and operation.max_value == 6 else name
     activation = getattr(operation, "activation", None)
-    name = getattr(activation, "__name__", None)
-    return None if name in (None, "linear") else str(name)
+    function = getattr(activation, "__name__", None)
+    return None if function in (None, "linear") else str(function)
 
 
 def _kernel_shape(operation: Any) -> tuple[int, ...] | None:

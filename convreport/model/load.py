@@ -227,7 +227,9 @@ def _preprocessing(model: Any, kinds: list[str], request: Request) -> Preprocess
     if application is not None:
         why = f"the model calls itself {model.name}, and {application.name} was trained with it"
         return dataclasses.replace(MODES[application.preprocessing], why=why)
-    return dataclasses.replace(MODES["rescale"], why="assumed, as nothing in the file tells; overrule it with --preprocess")
+    return dataclasses.replace(
+        MODES["rescale"], why="assumed, as nothing in the file tells; overrule it with --preprocess"
+    )
 
 
 def _labels(request: Request, classes: int) -> tuple[Label, ...]:

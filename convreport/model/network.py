@@ -1,6 +1,7 @@
 """KerasNetwork: the narrow waist. Kernels, looks and ascents of a loaded model, which is never changed."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -88,18 +89,17 @@ class KerasNetwork:
         if tape is not None and end not in wanted:
             wanted.append(end)
         watched = {self._calls[path].path for path in layers}
-        taps: Taps
-        with probing(
-            wanted,
-            pre=heads,
-            watch=None if tape is None else tape.watch,
-            stop=tape is None,
-            inner_models=self._inner,
-        ) as taps:
-            try:
-                self._model.call(inputs, training=False)
-            except Reached:
-                pass
+        with (
+            probing(
+                wanted,
+                pre=heads,
+                watch=None if tape is None else tape.watch,
+                stop=tape is None,
+                inner_models=self._inner,
+            ) as taps,
+            suppress(Reached),
+        ):
+            self._model.call(inputs, training=False)
         if missing := watched - set(taps.outputs):
             raise ModelError(f"{self.card.name} never ran the layer {min(missing)}.", "Choose another layer.")
         return taps

@@ -97,9 +97,7 @@ def _noting_outputs(operation: Any, turns: Mapping[int, str], note: Callable[[st
 
 
 @contextmanager
-def _noting_preactivations(
-    operation: Any, turns: Mapping[int, str], note: Callable[[str, Any], Any]
-) -> Iterator[None]:
+def _noting_preactivations(operation: Any, turns: Mapping[int, str], note: Callable[[str, Any], Any]) -> Iterator[None]:
     count = itertools.count()
     name = "call" if type(operation).__name__ in ACTIVATION_LAYERS else "activation"
     original = getattr(operation, name)

@@ -16,7 +16,7 @@ def tensorflow() -> Any:
     """The module `tensorflow`; its first import takes seconds, and what it prints on the way is shown only if it fails."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _quiet_stderr():
-        import keras  # noqa: F401  # the backend must be settled before anybody uses it
+        import keras  # the backend must be settled before anybody uses it
         import tensorflow as tf
 
         if keras.backend.backend() != "tensorflow":

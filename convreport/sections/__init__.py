@@ -9,9 +9,9 @@ from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
 from convreport.core.errors import UsageError, did_you_mean
-from convreport.core.types import Section
+from convreport.core.protocols import Section
 
-S = TypeVar("S", bound=type)
+S = TypeVar("S", bound=type[Section])
 _ORDER = ("overview", "kernels", "filters", "gradcam", "activations")  # as a reader meets them on a page
 _found: dict[str, type[Section]] = {}
 
@@ -58,7 +58,7 @@ def configure(name: str, options: Mapping[str, Any]) -> Section:
 
 
 def options_of(kind: type[Section]) -> dict[str, tuple[Any, str]]:
-    """option -> (default, what it does), for help and documentation."""
+    """Option -> (default, what it does), for help and documentation."""
     return {
         field.name: (field.default, field.metadata.get("help", ""))
         for field in dataclasses.fields(kind)  # type: ignore[arg-type]
@@ -66,7 +66,7 @@ def options_of(kind: type[Section]) -> dict[str, tuple[Any, str]]:
 
 
 def _converted(section_name: str, option: str, value: Any, field: "dataclasses.Field[Any]") -> Any:
-    kind = type(field.default)
+    kind: type[Any] = type(field.default)
     try:
         if kind is tuple:
             words = value.split(",") if isinstance(value, str) else [str(word) for word in value]

@@ -2,12 +2,13 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
 from convreport.core import colour, layers, pixels
-from convreport.core.types import Array, Drawing, Figure, LayerInfo, Network, Scope, Subject
+from convreport.core.protocols import Network
+from convreport.core.types import Array, Drawing, Figure, LayerInfo, PageKind, Scope, Subject
 from convreport.sections import section
 
 COLUMNS = 16
@@ -19,10 +20,12 @@ MARGIN = 1
 class Activations:
     """Every channel of a layer tiled, standardized one by one as in the book, and a second sheet with the raw range."""
 
-    tile: int = field(default=64, metadata={"help": "longest side of a tile in pixels; 0: as large as the map", "least": 0})
+    tile: int = field(
+        default=64, metadata={"help": "longest side of a tile in pixels; 0: as large as the map", "least": 0}
+    )
 
     name: ClassVar[str] = "activations"
-    page: ClassVar[Literal["picture"]] = "picture"
+    page: ClassVar[PageKind] = "picture"
     batch: ClassVar[int] = 64
     shaped_by: ClassVar[tuple[str, ...]] = (
         "convreport.core.pixels",
@@ -61,9 +64,7 @@ class Activations:
         sample = scope.sample(batch[0].sample or "")
         wanted = [subject.layer or "" for subject in batch]
         look = net.look([sample], wanted, fit=scope.fit, targets=None)
-        return [
-            self._tiling(look.activations[path][0], scope.card.layer(path), sample.name) for path in wanted
-        ]
+        return [self._tiling(look.activations[path][0], scope.card.layer(path), sample.name) for path in wanted]
 
     def _tiling(self, response: Array, layer: LayerInfo, picture: str) -> Drawing:
         """`response`: (height, width, channels)."""
@@ -89,7 +90,9 @@ class Activations:
         return Drawing(
             (
                 self._sheet("tiling", standard, alt, "each channel from -2 (dark) to +2 (light) standard deviations"),
-                self._sheet("raw", raw, alt + ", raw", "each channel from its own minimum (dark) to its maximum (light)"),
+                self._sheet(
+                    "raw", raw, alt + ", raw", "each channel from its own minimum (dark) to its maximum (light)"
+                ),
             ),
             facts,
         )

@@ -2,11 +2,12 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from convreport.core import layers
+from convreport.core.protocols import Network
 from convreport.core.recipes import RECIPES
-from convreport.core.types import Drawing, Figure, Network, Objective, Scope, Subject
+from convreport.core.types import Drawing, Figure, Objective, PageKind, Scope, Subject
 from convreport.core.units import pick
 from convreport.sections import section
 
@@ -19,7 +20,7 @@ class Filters:
     recipe: str = field(default="fourier", metadata={"help": "how the picture is made", "choices": tuple(RECIPES)})
 
     name: ClassVar[str] = "filters"
-    page: ClassVar[Literal["layer"]] = "layer"
+    page: ClassVar[PageKind] = "layer"
     batch: ClassVar[int] = 16
     shaped_by: ClassVar[tuple[str, ...]] = (
         "convreport.model.ascent",
@@ -45,7 +46,11 @@ class Filters:
             "path": subject.layer,  # randomness is keyed by it
             "unit": subject.unit,
             "input": scope.card.input,
-            "preprocessing": (scope.card.preprocessing.scale, scope.card.preprocessing.shift, scope.card.preprocessing.bgr),
+            "preprocessing": (
+                scope.card.preprocessing.scale,
+                scope.card.preprocessing.shift,
+                scope.card.preprocessing.bgr,
+            ),
             "seed": scope.seed,
             "recipe": RECIPES[self.recipe],
         }
@@ -63,8 +68,8 @@ class Filters:
         for subject, picture, score, start in zip(batch, ascent.pictures, ascent.scores, ascent.starts, strict=True):
             rose = bool(score > start)
             facts = {"score": float(score), "start": float(start), "responds": rose}
-            alt = f"The pattern that unit {subject.unit} of {subject.layer} seeks" + ("" if rose else ": no response found")
+            alt = f"The pattern that unit {subject.unit} of {subject.layer} seeks" + (
+                "" if rose else ": no response found"
+            )
             drawings.append(Drawing((Figure("pattern", picture, alt, kind="pattern"),), facts))
         return drawings
-
-

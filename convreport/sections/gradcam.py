@@ -2,14 +2,15 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
 from convreport.core import colour, layers, pixels
 from convreport.core.errors import UsageError, did_you_mean
+from convreport.core.protocols import Network
 from convreport.core.samples import fit as fit_sample
-from convreport.core.types import Array, Drawing, Figure, ModelCard, Network, Pixels, Sample, Scope, Subject, Targets
+from convreport.core.types import Array, Drawing, Figure, ModelCard, PageKind, Pixels, Sample, Scope, Subject, Targets
 from convreport.sections import section
 
 STRENGTH = {"inferno": 0.75, "viridis": 0.75, "jet": 0.4}
@@ -29,7 +30,7 @@ class GradCam:
     )
 
     name: ClassVar[str] = "gradcam"
-    page: ClassVar[Literal["picture"]] = "picture"
+    page: ClassVar[PageKind] = "picture"
     batch: ClassVar[int] = 1
     shaped_by: ClassVar[tuple[str, ...]] = (
         "convreport.core.pixels",
@@ -108,7 +109,12 @@ class GradCam:
             figures += self._heatmaps(place, cells, sample, picture, label.name, scope)
         ranked = np.argsort(-look.probabilities[0])[:5]
         top = [
-            {"index": int(i), "name": card.label(i).name, "wnid": card.label(i).wnid, "probability": float(look.probabilities[0, i])}
+            {
+                "index": int(i),
+                "name": card.label(i).name,
+                "wnid": card.label(i).wnid,
+                "probability": float(look.probabilities[0, i]),
+            }
             for i in ranked
         ]
         height, width = look.activations[layer].shape[1:3]
@@ -153,5 +159,3 @@ def gradcam(activation: Array, gradient: Array) -> Array:
     """
     weights = gradient.mean((0, 1))
     return np.maximum((activation * weights).mean(2), 0)
-
-

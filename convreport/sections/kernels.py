@@ -2,12 +2,13 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
 from convreport.core import colour, layers, pixels
-from convreport.core.types import Drawing, Figure, Network, Pixels, Scope, Subject
+from convreport.core.protocols import Network
+from convreport.core.types import Drawing, Figure, PageKind, Pixels, Scope, Subject
 from convreport.sections import section
 
 SIDE = 64  # pixels: kernels are enlarged in whole steps to at least about this
@@ -19,7 +20,7 @@ class Kernels:
     """The weights of the first convolution: as colour where they weigh red, green and blue, else one map a channel."""
 
     name: ClassVar[str] = "kernels"
-    page: ClassVar[Literal["layer"]] = "layer"
+    page: ClassVar[PageKind] = "layer"
     batch: ClassVar[int] = 4096
     shaped_by: ClassVar[tuple[str, ...]] = ("convreport.core.pixels", "convreport.core.colour")
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from convreport.core.types import Drawing, Network, Scope, Subject
+from convreport.core.protocols import Network
+from convreport.core.types import Drawing, PageKind, Scope, Subject
 from convreport.sections import section
 
 
@@ -14,7 +15,7 @@ class Overview:
     """What the network is made of: counts of layers, units and parameters, by kind."""
 
     name: ClassVar[str] = "overview"
-    page: ClassVar[Literal["model"]] = "model"
+    page: ClassVar[PageKind] = "model"
     batch: ClassVar[int] = 1
     shaped_by: ClassVar[tuple[str, ...]] = ()
 

@@ -1,0 +1,86 @@
+"""The two seams: what convreport asks of a framework, and of a section; and the request that brings them together."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from convreport.core.types import (
+    Array,
+    Ascent,
+    Drawing,
+    Look,
+    ModelCard,
+    Objective,
+    PageKind,
+    Recipe,
+    Sample,
+    Scope,
+    Subject,
+    Targets,
+)
+
+
+class Network(Protocol):
+    """The narrow waist to the framework, opened on the first store miss."""
+
+    card: ModelCard
+
+    def kernels(self, layer: str) -> Array:
+        """The kernel of a convolution, (height, width, input channels, units)."""
+        ...
+
+    def look(self, samples: Sequence[Sample], layers: Sequence[str], *, fit: str, targets: Targets | None) -> Look:
+        """Activations of `layers`; with `targets`, also gradients with respect to them and the scores."""
+        ...
+
+    def ascend(self, objectives: Sequence[Objective], recipe: Recipe, seed: int) -> Ascent:
+        """Pictures that drive each objective; all objectives on one layer."""
+        ...
+
+
+class Section(Protocol):
+    """One visualization: a frozen dataclass whose fields are its options, their help and part of its cache key."""
+
+    name: ClassVar[str]
+    page: ClassVar[PageKind]
+    batch: ClassVar[int]  # at most so many subjects are drawn at a time
+    shaped_by: ClassVar[tuple[str, ...]]  # modules beside its own that shape its pixels
+
+    def subjects(self, scope: Scope) -> Sequence[Subject]:
+        """Declare what there is to draw."""
+        ...
+
+    def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
+        """Everything in `scope` that shapes this drawing, as JSON."""
+        ...
+
+    def group(self, subject: Subject) -> Hashable:
+        """What may be drawn together: by layer for ascent, by picture for Grad-CAM and activations."""
+        ...
+
+    def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
+        """Do it: one drawing a subject, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole request."""
+
+    model: str = "demo"
+    name: str | None = None
+    out: Path = Path("atlas")
+    images: tuple[str, ...] = ()
+    max_images: int = 12
+    layers: tuple[str, ...] = ()
+    all_layers: bool = False
+    filters: str = "64"
+    weights: str | None = None
+    preprocess: str = "auto"
+    fit: str = "stretch"
+    templates: Path | None = None
+    seed: int = 0
+    fresh: bool = False
+    strict: bool = False
+    sections: tuple[Section, ...] = ()

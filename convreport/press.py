@@ -1,0 +1,267 @@
+"""Stored figures -> the published files of one model: pictures, sprite sheets, and atlas.json that tells of them."""
+
+import json
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convreport import __version__
+from convreport.atlas import FORMAT, Atlas, write_text
+from convreport.core import pixels
+from convreport.core.codec import to_json
+from convreport.core.drawn import Drawn, SectionDrawn
+from convreport.core.samples import unique_slug
+from convreport.core.store import Store, StoredFigure, digest, write_atomically
+from convreport.core.types import FigureKind, Pixels, Sample, Scope
+
+COLUMNS, ROWS = 8, 4  # tiles of a sprite sheet
+CONTACT_MARGIN = 5  # pixels between the tiles of a contact sheet, as in the sources
+COVER = 40  # tiles of the picture that stands for the model on the home page
+
+
+def publish(atlas: Atlas, store: Store, scope: Scope, drawn: Sequence[SectionDrawn], how: Mapping[str, Any]) -> None:
+    """Figures to docs/, and atlas.json with them: the contract from which pages, site and exports are made."""
+    card = scope.card
+    slugs = layer_slugs([layer.path for layer in card.layers])
+    press = Press(atlas, card.slug, store)
+    sections = [press.section(section, slugs) for section in drawn]
+    data: dict[str, Any] = {
+        "format": FORMAT,
+        "model": to_json(card),
+        "preprocessing": card.preprocessing.words,
+        "slugs": slugs,
+        "samples": [press.sample(sample) for sample in scope.samples],
+        "sections": sections,
+        "highlights": _highlights(press, drawn, slugs),
+        "made": {**how, "convreport": __version__, "python": platform.python_version()},
+    }
+    press.finish()
+    path = atlas.docs / card.slug / "atlas.json"
+    data["made"]["date"] = _date_of(path, data) or datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    write_text(path, _dump(data))
+
+
+def _highlights(press: "Press", drawn: Sequence[SectionDrawn], slugs: Mapping[str, str]) -> dict[str, Any]:
+    """The model in a few tiles: eight that answer well a layer, and a cover for the home page."""
+    rows: dict[str, Any] = {}
+    strong: dict[str, list[Any]] = {}
+    for section in drawn:
+        if section.name != "filters":
+            continue
+        for layer, group in groupby(section.drawn, key=lambda one: one.subject.layer or ""):
+            records = [one.record for one in group if one.record is not None]
+            records.sort(key=lambda record: -record.facts["score"])
+            strong[layer] = [record.figures[0] for record in records[: -(-len(records) * 3 // 4)]]
+            if row := press.mosaic(f"figures/filters/{slugs[layer]}-row.webp", _spread(strong[layer], 8), 8):
+                rows[layer] = row
+    per_layer = -(-COVER // max(len(strong), 1))
+    cover = [figure for figures in strong.values() for figure in _spread(figures, per_layer)][-COVER:]
+    return {"rows": rows, "cover": press.mosaic("figures/cover.webp", cover, 10, side=96)}
+
+
+def _spread(ranked: Sequence[Any], count: int) -> list[Any]:
+    """`count` of them from first to last: the very strongest units of a layer tend to look alike."""
+    step = max(len(ranked) / count, 1)
+    return [ranked[int(index * step)] for index in range(min(count, len(ranked)))]
+
+
+class Press:
+    """Turns stored figures into the published files of one model; writes only what changed."""
+
+    def __init__(self, atlas: Atlas, slug: str, store: Store) -> None:
+        self._folder = atlas.docs / slug
+        self._store = store
+        self._memory = atlas.cache / f"published-{slug}.json"
+        try:
+            self._before: dict[str, str] = json.loads(self._memory.read_bytes())
+        except (OSError, ValueError):
+            self._before = {}
+        self._now: dict[str, str] = {}
+        self._jobs: list[tuple[str, Any]] = []
+
+    def section(self, drawn: SectionDrawn, slugs: Mapping[str, str]) -> dict[str, Any]:
+        """The section's part of atlas.json: its drawings, and sprite sheets of those that belong to units."""
+        return {
+            "name": drawn.name,
+            "page": drawn.page,
+            "options": to_json(drawn.options),
+            "purpose": drawn.purpose,
+            "drawings": [self._drawing(drawn.name, one, slugs) for one in drawn.drawn],
+            "sheets": [
+                sheet
+                for layer in dict.fromkeys(one.subject.layer for one in drawn.drawn if one.subject.unit is not None)
+                for sheet in self._sheets(
+                    drawn.name, layer or "", [o for o in drawn.drawn if o.subject.layer == layer], slugs
+                )
+            ],
+        }
+
+    def sample(self, sample: Sample) -> dict[str, Any]:
+        """A sample's part of atlas.json; its picture is published without any of the file's metadata."""
+        shown = pixels.fit_within(sample.pixels, pixels.PUBLISHED)
+        file = f"figures/pictures/{sample.slug}.webp"
+        self._file(file, sample.digest, lambda: pixels.encode(shown, "photo", 88))
+        return {
+            "name": sample.name,
+            "slug": sample.slug,
+            "digest": sample.digest,
+            "file": file,
+            "size": list(shown.shape[:2]),
+        }
+
+    def mosaic(
+        self, file: str, figures: Sequence[StoredFigure], columns: int, *, side: int = 0, margin: int = 0
+    ) -> dict[str, Any] | None:
+        """Some stored tiles as one published picture (for the home page, the journey); None if there are none.
+
+        `side` brings tiles of different layers to one size; 0 leaves them as they are.
+        """
+        if not figures:
+            return None
+        names = [figure.picture for figure in figures]
+        side = side or max(max(figure.size) for figure in figures)
+        columns = min(columns, len(figures))
+        rows = -(-len(figures) // columns)
+
+        def make() -> bytes:
+            tiles = [pixels.resize_picture(self._store.picture(name), side, side) for name in names]
+            ground = (255, 255, 255) if margin else 0
+            return pixels.encode(pixels.tile(np.stack(tiles), columns, margin=margin, ground=ground), "pattern")
+
+        self._file(file, digest(names, columns, side, margin), make)
+        return {"file": file, "size": [rows * (side + margin) - margin, columns * (side + margin) - margin]}
+
+    def finish(self) -> int:
+        """Write what changed, delete what we published before and no longer do; how many files were written."""
+        with ThreadPoolExecutor() as pool:  # the encoders release the interpreter
+            written = list(pool.map(self._write, self._jobs))
+        for file in set(self._before) - set(self._now):
+            (self._folder / file).unlink(missing_ok=True)
+        if self._before != self._now:
+            write_atomically(self._memory, json.dumps(self._now).encode())
+        return len(written)
+
+    def _write(self, job: tuple[str, Any]) -> None:
+        file, make = job
+        write_atomically(self._folder / file, make())
+
+    def _file(self, file: str, content: str, make: Any) -> None:
+        """Publish `make()` as `file`, unless the same content already stands there."""
+        self._now[file] = content
+        if self._before.get(file) != content or not (self._folder / file).is_file():
+            self._jobs.append((file, make))
+
+    def _drawing(self, section: str, drawn: Drawn, slugs: Mapping[str, str]) -> dict[str, Any]:
+        subject = drawn.subject
+        data: dict[str, Any] = {
+            "layer": subject.layer,
+            "unit": subject.unit,
+            "sample": subject.sample,
+            "key": drawn.key,
+        }
+        if drawn.record is None:
+            return {**data, "failure": drawn.failure, "facts": {}, "figures": {}}
+        figures = {}
+        for figure in drawn.record.figures:
+            entry: dict[str, Any] = {"alt": figure.alt, "caption": figure.caption, "scale": figure.scale}
+            if subject.unit is None:
+                parts = [part for part in (subject.sample, slugs.get(subject.layer or ""), figure.name) if part]
+                entry["file"] = f"figures/{section}/{'-'.join(parts)}.webp"
+                entry["size"] = list(figure.size)
+                self._publish_figure(entry["file"], figure)
+            figures[figure.name] = entry
+        return {**data, "facts": to_json(drawn.record.facts), "figures": figures}
+
+    def _publish_figure(self, file: str, figure: StoredFigure) -> None:
+        self._file(file, figure.picture, lambda: pixels.encode(self._store.picture(figure.picture), figure.kind))
+
+    def _sheets(
+        self, section: str, layer: str, drawn: Sequence[Drawn], slugs: Mapping[str, str]
+    ) -> Iterator[dict[str, Any]]:
+        done = [one for one in drawn if one.record is not None]
+        names = dict.fromkeys(figure.name for one in done if one.record for figure in one.record.figures)
+        for name in names:
+            tiles = [
+                (one.subject.unit or 0, figure)
+                for one in done
+                if one.record
+                for figure in one.record.figures
+                if figure.name == name
+            ]
+            base = f"figures/{section}/{slugs[layer]}-{name}"
+            side = [max(figure.size[axis] for _, figure in tiles) for axis in (0, 1)]
+            files = []
+            per_sheet = COLUMNS * ROWS
+            for number in range(0, len(tiles), per_sheet):
+                some = tiles[number : number + per_sheet]
+                made = self._sheet(
+                    f"{base}-{number // per_sheet}.webp", [figure for _, figure in some], tiles[0][1].kind
+                )
+                files.append({**made, "units": [unit for unit, _ in some]})
+            sheet: dict[str, Any] = {"layer": layer, "figure": name, "tile": side, "columns": COLUMNS, "files": files}
+            if tiles[0][1].kind == "pattern":
+                sheet["contact"] = self._contact(f"{base}-contact.jpg", [figure for _, figure in tiles[:64]])
+            yield sheet
+
+    def _sheet(self, file: str, figures: Sequence[StoredFigure], kind: FigureKind) -> dict[str, Any]:
+        names = [figure.picture for figure in figures]
+        self._file(file, digest(names, kind), lambda: pixels.encode(pixels.tile(self._tiles(figures), COLUMNS), kind))
+        side = [max(figure.size[axis] for figure in figures) for axis in (0, 1)]
+        rows, columns = -(-len(figures) // COLUMNS), min(COLUMNS, len(figures))
+        return {"file": file, "size": [rows * side[0], columns * side[1]]}
+
+    def _contact(self, file: str, figures: Sequence[StoredFigure]) -> str:
+        """The stitched 8 x 8 sheet with black margins, as a JPEG that any program opens."""
+        names = [figure.picture for figure in figures]
+        self._file(
+            file,
+            digest(names, CONTACT_MARGIN),
+            lambda: pixels.encode_jpeg(pixels.tile(self._tiles(figures), COLUMNS, margin=CONTACT_MARGIN)),
+        )
+        return file
+
+    def _tiles(self, figures: Sequence[StoredFigure]) -> Pixels:
+        """The tiles as one array; smaller ones are enlarged by whole steps and centred."""
+        height = max(figure.size[0] for figure in figures)
+        width = max(figure.size[1] for figure in figures)
+        tiles = np.zeros((len(figures), height, width, 3), np.uint8)
+        for index, figure in enumerate(figures):
+            tile = self._store.picture(figure.picture)[..., :3]
+            factor = max(1, min(height // tile.shape[0], width // tile.shape[1]))
+            tile = tile.repeat(factor, 0).repeat(factor, 1)
+            top, left = (height - tile.shape[0]) // 2, (width - tile.shape[1]) // 2
+            tiles[index, top : top + tile.shape[0], left : left + tile.shape[1]] = tile
+        return tiles
+
+
+def layer_slugs(paths: Sequence[str]) -> dict[str, str]:
+    """A file name for each layer path, unique also where the file system ignores case."""
+    taken: set[str] = set()
+    return {path: unique_slug(path, taken) for path in paths}
+
+
+def _dump(data: Mapping[str, Any]) -> str:
+    """atlas.json as text: a line a drawing, so that a diff can be read."""
+    sections = []
+    for section in data["sections"]:
+        lines = ",\n".join("    " + json.dumps(drawing, separators=(",", ":")) for drawing in section["drawings"])
+        rest = json.dumps({key: value for key, value in section.items() if key != "drawings"})
+        sections.append(f'  {{"drawings":[\n{lines}\n  ], {rest[1:]}')
+    rest = json.dumps({key: value for key, value in data.items() if key != "sections"}, indent=1)
+    return '{"sections":[\n' + ",\n".join(sections) + "\n], " + rest[1:].lstrip() + "\n"
+
+
+def _date_of(path: Path, data: Mapping[str, Any]) -> str | None:
+    """When the atlas.json at `path` was made, if it says the same as `data`: an unchanged model keeps its date."""
+    try:
+        before = json.loads(path.read_bytes())
+        date = before["made"].pop("date")
+    except (OSError, ValueError, KeyError):
+        return None
+    return str(date) if before == json.loads(json.dumps(data)) else None
