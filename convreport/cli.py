@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Optional
 
 import typer
 
@@ -193,8 +193,9 @@ def _split(text: str | None) -> tuple[str, ...] | None:
 
 
 def _command() -> str:
-    """The command as it can be published: folders left out of every path."""
-    words: list[Any] = ["convreport"]
+    """The command as it can be published: files by their names, folders not at all."""
+    words: list[str] = ["convreport"]
     for word in sys.argv[1:]:
-        words.append(Path(word).name if "/" in word or "\\" in word else word)
+        path = Path(word)
+        words.append("DIR" if path.is_dir() and len(path.parts) > 1 else path.name if len(path.parts) > 1 else word)
     return shlex.join(words)

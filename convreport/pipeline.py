@@ -109,13 +109,13 @@ def _read_samples(plan: Plan, emit: Emit) -> samples.Reading:
 
 
 def _settings(plan: Plan) -> dict[str, Any]:
-    """The plan as published: paths shortened to names, so that no page tells of the machine it was made on."""
+    """The plan as published: files by their names, folders not at all, so that no page tells of the machine."""
     shown = {
         field.name: getattr(plan, field.name)
         for field in dataclasses.fields(plan)
         if field.name not in ("out", "templates", "sections", "fresh", "strict")
     }
-    shown["images"] = [Path(image).name for image in plan.images]
+    shown["images"] = ["DIR" if Path(image).is_dir() else Path(image).name for image in plan.images]
     shown["model"] = Path(plan.model).name
     if plan.weights is not None:
         shown["weights"] = Path(plan.weights).name

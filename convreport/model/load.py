@@ -75,7 +75,7 @@ def load(request: Request) -> Loaded:
         file = demo_file() if request.source == "demo" else _existing(request.source)
         model, used = _read(file), (file,)
         origin = "the model embedded in convreport" if request.source == "demo" else f"the file {file.name}"
-    return Loaded(model, _describe(model, name, request, origin), used)
+    return Loaded(model, describe(model, name, request, origin), used)
 
 
 def demo_file() -> Path:
@@ -152,7 +152,8 @@ def _config(file: Path) -> str:
     return config.decode() if isinstance(config, bytes) else str(config)
 
 
-def _describe(model: Any, name: str, request: Request, origin: str) -> ModelCard:
+def describe(model: Any, name: str, request: Request, origin: str) -> ModelCard:
+    """All that is to be known of a Keras model; ModelError for one that convreport cannot show."""
     inputs = _input_shape(model)
     found = graph.layers(model)
     if not any(layer.kernel is not None and layer.spatial for layer in found):

@@ -1,0 +1,308 @@
+"""Nothing done twice, nothing lost: rebuilds, kills, failures, interruptions, two models, the user's own pages."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convreport.core import events
+from convreport.core.protocols import Plan
+from convreport.pipeline import build
+from convreport.sections import configure
+
+FEW = ("--filters", "4", "--max-images", "2")
+
+
+def atlas_json(folder, slug="demo"):
+    return json.loads((folder / "docs" / slug / "atlas.json").read_bytes())
+
+
+def drawings(folder, slug="demo"):
+    return [
+        (section["name"], drawing["layer"], drawing["unit"], drawing["sample"])
+        for section in atlas_json(folder, slug)["sections"]
+        for drawing in section["drawings"]
+        if not drawing.get("failure")
+    ]
+
+
+def test_a_rebuild_in_which_nothing_changed_draws_nothing_and_never_imports_tensorflow(atlas_copy):
+    before = {
+        path: path.stat().st_mtime_ns for path in atlas_copy.rglob("*") if path.is_file() and "cache" not in path.parts
+    }
+    code = (
+        "import sys; sys.argv = ['convreport', 'build', 'demo', '--out', sys.argv[1], '--filters', '4', '--max-images', '3'];"
+        "from convreport.cli import app; app(standalone_mode=False);"
+        "print(sorted({'tensorflow', 'keras', 'mkdocs'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(atlas_copy)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]"), done.stdout
+    assert "0 drawn" in done.stdout
+    # The copy has other times than the original, so the site is checked and rebuilt once; then nothing is touched at all.
+    subprocess.run([sys.executable, "-c", code, str(atlas_copy)], capture_output=True, text=True, check=True)
+    after = {
+        path: path.stat().st_mtime_ns for path in atlas_copy.rglob("*") if path.is_file() and "cache" not in path.parts
+    }
+    docs = {path for path in before if "docs" in path.parts}
+    assert {path for path in docs if before[path] != after.get(path)} == set()
+
+
+def test_a_build_killed_in_the_middle_is_taken_up_where_it_stopped(small_atlas, convreport, tmp_path):
+    """The pictures equal an uninterrupted build's up to rounding: mean difference at most one gray level of 255."""
+    folder = tmp_path / "atlas"
+    words = [
+        sys.executable,
+        "-m",
+        "convreport",
+        "build",
+        "demo",
+        "-o",
+        str(folder),
+        "--filters",
+        "4",
+        "--max-images",
+        "3",
+    ]
+    started = subprocess.Popen([*words, "--json"], stdout=subprocess.PIPE, text=True)
+    for line in started.stdout:
+        event = json.loads(line)
+        if event["event"] == "Drew" and event["section"] == "filters" and "block2" in event["subject"]:
+            break
+    started.kill()
+    started.wait()
+    done = convreport(*words[3:], "--json")
+    assert done.returncode == 0, done.stderr
+    finished = [json.loads(line) for line in done.stdout.splitlines()]
+    filters = next(e for e in finished if e["event"] == "SectionFinished" and e["section"] == "filters")
+    assert filters["reused"] >= 8
+    assert filters["drawn"] == 20 - filters["reused"]
+    assert drawings(folder) == drawings(small_atlas)
+    for section in atlas_json(folder)["sections"]:
+        for sheet in section["sheets"]:
+            for file in sheet["files"]:
+                ours = np.asarray(Image.open(folder / "docs/demo" / file["file"]), float)
+                whole = np.asarray(Image.open(small_atlas / "docs/demo" / file["file"]), float)
+                assert np.abs(ours - whole).mean() <= 1
+
+
+def test_ctrl_c_ends_with_130_and_keeps_what_is_drawn(convreport, tmp_path):
+    words = [sys.executable, "-m", "convreport", "build", "demo", "-o", str(tmp_path / "a"), *FEW]
+    started = subprocess.Popen(
+        [*words, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    for line in started.stdout:
+        if json.loads(line)["event"] == "Drew" and "block1" in line:
+            break
+    os.kill(started.pid, signal.SIGINT)
+    out, err = started.communicate(timeout=60)
+    assert started.returncode == 130, err
+    assert "kept" in err
+    assert "Traceback" not in err
+    assert list((tmp_path / "a" / "cache" / "records").rglob("*.json"))
+
+
+def test_more_filters_draw_only_the_new_ones(atlas_copy, convreport):
+    done = convreport("build", "demo", "-o", atlas_copy, "--filters", "6", "--max-images", "3", "--json")
+    assert done.returncode == 0, done.stderr
+    finished = [json.loads(line) for line in done.stdout.splitlines() if "SectionFinished" in line]
+    filters = next(event for event in finished if event["section"] == "filters")
+    assert (filters["drawn"], filters["reused"]) == (10, 20)
+
+
+def test_a_changed_option_redraws_only_what_it_shapes(atlas_copy, convreport):
+    done = convreport(
+        "build", "demo", "-o", atlas_copy, "--filters", "4", "--max-images", "3", "--cam-score", "probability", "--json"
+    )
+    counts = {
+        e["section"]: e["drawn"] for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "SectionFinished"
+    }
+    assert counts == {"overview": 0, "kernels": 0, "filters": 0, "gradcam": 3, "activations": 0}
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Grad-CAM that fails on the second picture."""
+    from convreport.sections.gradcam import GradCam
+
+    whole = GradCam.draw
+
+    def draw(self, batch, scope, net):
+        if batch[0].sample == "ring":
+            raise ValueError('planted <failure> & "reason"')
+        return whole(self, batch, scope, net)
+
+    monkeypatch.setattr(GradCam, "draw", draw)
+
+
+def plan(folder, *names, **words):
+    sections = tuple(configure(name, {}) for name in names)
+    return Plan(out=folder, filters="2", max_images=3, sections=sections, **words)
+
+
+def test_a_failure_shows_its_reason_in_its_place_and_the_rest_is_built(failing, tmp_path):
+    told = []
+    built = build(plan(tmp_path / "a", "overview", "gradcam"), told.append)
+    assert (built.drawn, built.failed) == (3, 1)
+    failed = [event for event in told if isinstance(event, events.Failed)]
+    assert len(failed) == 1 and "planted" in failed[0].reason
+    page = (tmp_path / "a/site/demo/pictures/ring.html").read_text()
+    assert "planted &lt;failure&gt; &amp;" in page
+    assert "Not drawn" in page
+    assert "planted" not in (tmp_path / "a/site/demo/pictures/disc.html").read_text()
+
+
+def test_a_failure_is_not_remembered_and_strict_stops_at_it(failing, tmp_path, monkeypatch):
+    from convreport.core.errors import ConvreportError
+
+    with pytest.raises(ConvreportError, match="planted"):
+        build(plan(tmp_path / "a", "gradcam", strict=True), lambda event: None)
+    build(plan(tmp_path / "a", "gradcam"), lambda event: None)
+    monkeypatch.undo()
+    built = build(plan(tmp_path / "a", "gradcam"), lambda event: None)
+    assert (built.drawn, built.reused, built.failed) == (1, 2, 0)
+
+
+def test_a_failed_drawing_makes_the_exit_code_1(tmp_path, convreport):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import importlib.abc, sys\n"
+        "class Late(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'convreport.pipeline':\n"
+        "            import convreport.sections.kernels as kernels\n"
+        "            kernels.Kernels.draw = lambda *a: 1 / 0\n"
+        "sys.meta_path.insert(0, Late())\n"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = convreport("build", "demo", "-o", tmp_path / "a", "--sections", "overview,kernels", env={"PYTHONPATH": path})
+    assert done.returncode == 1, done.stderr
+    assert "16 failed" in done.stdout
+    assert (tmp_path / "a/site/demo/index.html").is_file()
+
+
+def test_a_second_model_joins_the_atlas_and_a_rebuilt_one_replaces_itself(atlas_copy, tmp_path):
+    from tests import models
+
+    models.small("other").save(tmp_path / "other.keras")
+    build(plan(atlas_copy, "overview", "filters", model=str(tmp_path / "other.keras")), lambda event: None)
+    home = (atlas_copy / "docs/index.md").read_text()
+    assert "[demo](demo/index.md)" in home and "[other](other/index.md)" in home
+    build(plan(atlas_copy, "overview", model=str(tmp_path / "other.keras")), lambda event: None)
+    assert not list((atlas_copy / "docs/other/layers").glob("*.md"))
+    assert drawings(atlas_copy)
+
+
+def test_two_sources_of_one_name_are_an_error(atlas_copy, tmp_path, convreport):
+    from tests import models
+
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        models.small("net").save(tmp_path / folder / "net.keras")
+    words = ("-o", atlas_copy, "--sections", "overview", "--quiet")
+    assert convreport("build", tmp_path / "a/net.keras", *words).returncode == 0
+    done = convreport("build", tmp_path / "b/net.keras", *words)
+    assert done.returncode == 2
+    assert "already has a model named net" in done.stderr and "--name" in done.stderr
+    assert convreport("build", tmp_path / "b/net.keras", "--name", "net b", *words).returncode == 0
+
+
+def test_a_changed_file_is_another_model(tmp_path):
+    from tests import models
+
+    model = models.small("net")
+    model.save(tmp_path / "net.keras")
+    first = build(plan(tmp_path / "a", "filters", model=str(tmp_path / "net.keras")), lambda event: None)
+    head = model.get_layer("head")
+    head.set_weights([weight + 1 for weight in head.get_weights()])
+    model.save(tmp_path / "net.keras")
+    second = build(plan(tmp_path / "a", "filters", model=str(tmp_path / "net.keras")), lambda event: None)
+    assert first.drawn == second.reused == 4, "a fine-tuned head redraws nothing below it"
+    digests = atlas_json(tmp_path / "a", "net")["model"]["digest"]
+    assert len(digests) == 32
+
+
+def test_the_users_own_pages_and_templates_survive(atlas_copy, convreport, tmp_path):
+    notes = atlas_copy / "docs/notes"
+    notes.mkdir()
+    (notes / "mine.md").write_text("# My findings\n\nSee [the demo](../demo/index.md).\n")
+    (tmp_path / "home.md").write_text("# My own home\n\n{{ models | length }} model\n")
+    done = convreport("site", atlas_copy, "--templates", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "My own home" in (atlas_copy / "site/index.html").read_text()
+    assert "My findings" in (atlas_copy / "site/notes/mine.html").read_text()
+    assert (notes / "mine.md").read_text().startswith("# My findings")
+    assert "notes/mine.html" in (atlas_copy / "site/index.html").read_text(), "notes are in the navigation"
+
+
+def test_site_alone_needs_no_tensorflow_and_plain_mkdocs_gives_the_same(atlas_copy):
+    code = (
+        "import sys; sys.argv = ['convreport', 'site', sys.argv[1]]; from convreport.cli import app;"
+        "app(standalone_mode=False); print(sorted({'tensorflow', 'keras'} & set(sys.modules)))"
+    )
+    (atlas_copy / "site/index.html").unlink()
+    done = subprocess.run([sys.executable, "-c", code, str(atlas_copy)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")
+    ours = {path.relative_to(atlas_copy / "site"): path.read_bytes() for path in (atlas_copy / "site").rglob("*.html")}
+    subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", "plain"], cwd=atlas_copy, check=True,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True,
+    )  # fmt: skip
+    plain = {
+        path.relative_to(atlas_copy / "plain"): path.read_bytes() for path in (atlas_copy / "plain").rglob("*.html")
+    }
+    assert ours == plain
+
+
+def test_a_deleted_cache_costs_time_and_nothing_else(atlas_copy, convreport):
+    import shutil
+
+    shutil.rmtree(atlas_copy / "cache")
+    assert convreport("site", atlas_copy).returncode == 0
+
+
+def test_two_builds_at_once_end_with_both_models_whole(tmp_path):
+    from tests import models
+
+    models.small("one").save(tmp_path / "one.keras")
+    models.small("two").save(tmp_path / "two.keras")
+    folder = tmp_path / "atlas"
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-m", "convreport", "build", str(tmp_path / f"{name}.keras"), "-o", str(folder), "--quiet", *FEW],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for name in ("one", "two")
+    ]  # fmt: skip
+    for process in both:
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+    assert drawings(folder, "one") and drawings(folder, "two")
+    home = (folder / "site/index.html").read_text()
+    assert "one/index.html" in home and "two/index.html" in home
+
+
+def test_no_published_file_tells_of_the_machine_or_carries_metadata(tmp_path, convreport):
+    photos = tmp_path / "secret-folder"
+    photos.mkdir()
+    exif = Image.Exif()
+    exif[0x010F] = "SecretCamera"
+    exif.get_ifd(0x8825)[2] = (51.0, 30.0, 0.0)
+    Image.new("RGB", (64, 48), (200, 100, 50)).save(photos / "photo.jpg", exif=exif)
+    done = convreport(
+        "build", "demo", "-o", tmp_path / "a", "--images", photos, "--filters", "1", "--layers", "block1_conv1"
+    )
+    assert done.returncode == 0, done.stderr
+    home = os.path.expanduser("~")
+    for place in ("docs", "site"):
+        for path in (tmp_path / "a" / place).rglob("*"):
+            if path.is_file():
+                data = path.read_bytes()
+                for secret in (b"SecretCamera", b"secret-folder", str(tmp_path).encode(), home.encode() + b"/"):
+                    assert secret not in data, (path, secret)
+                if path.suffix in (".webp", ".jpg"):
+                    assert not Image.open(io.BytesIO(data)).getexif()
