@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,13 +50,17 @@ def make_plan(words: Mapping[str, Any], file: Path | None, sections: Registry) -
         _set_option(pair, options, mistakes)
     only, without = said.pop("sections", ()), said.pop("skip", ())
     chosen = _attempt(mistakes, lambda: sections.select(tuple(only), tuple(without))) or []
-    for name in options:
-        _attempt(mistakes, lambda name=name: sections.select((name,), ()))  # type: ignore[misc]
-    made = [_attempt(mistakes, lambda name=name: sections.configure(name, options.get(name, {}))) for name in chosen]  # type: ignore[misc]
+    # Options of a section that is left out are checked too: a typo should not wait for the day it is drawn.
+    made = {name: _attempt(mistakes, partial(_make, sections, name, options)) for name in (*chosen, *options)}
     _check_values(said, mistakes)
     if mistakes:
         raise _all_of(mistakes)
-    return Plan(**said, sections=tuple(section for section in made if section is not None))
+    return Plan(**said, sections=tuple(made[name] for name in chosen))
+
+
+def _make(sections: Registry, name: str, options: Mapping[str, Mapping[str, Any]]) -> Section:
+    sections.select((name,), ())  # so that a table for an unknown section is told of
+    return sections.configure(name, options.get(name, {}))
 
 
 def _nearby() -> Path | None:

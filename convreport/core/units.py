@@ -18,7 +18,7 @@ def parse(words: str) -> UnitChoice:
         return UnitChoice("first", int(text))
     if match := re.fullmatch(r"random:([1-9]\d*)", text):
         return UnitChoice("random", int(match[1]))
-    if re.fullmatch(r"\d+(\s*,\s*\d+)+|\d+,|0", text):
+    if re.fullmatch(r"0|\d+(\s*,\s*\d+)*\s*,|\d+(\s*,\s*\d+)+", text):
         return UnitChoice("listed", listed=tuple(dict.fromkeys(int(part) for part in text.split(",") if part.strip())))
     raise UsageError(
         f"--filters cannot be '{words}'.", "Say how many (64), all, random:12, or which (3,17,40; a single one: 3,)."

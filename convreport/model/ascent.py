@@ -48,10 +48,10 @@ def calm(card: ModelCard, layer: str) -> float:
 class Climb:
     """The traced steps of one recipe on one layer; runs any units of it in fixed batches."""
 
-    def __init__(self, model: Any, call: Call, card: ModelCard, recipe: Recipe, inner_models: Sequence[Any]) -> None:
+    def __init__(self, model: Any, call: Call, card: ModelCard, recipe: Recipe, operations: Sequence[Any]) -> None:
         self._tf = runtime.tensorflow()
         self._model, self._call, self._card, self._recipe = model, call, card, recipe
-        self._inner = inner_models
+        self._operations = operations
         self._channels = card.input[2]
         fitted = recipe.size == 0
         self.tile = tile_size(card, call.path) if fitted else recipe.size - 2 * recipe.trim
@@ -191,7 +191,7 @@ class Climb:
                 [] if pre else [self._call],
                 pre=[self._call] if pre else [],
                 stop=True,
-                inner_models=self._inner,
+                operations=self._operations,
             ) as taps,
             suppress(Reached),
         ):

@@ -29,6 +29,14 @@ def calls(model: Any) -> tuple[list[Call], list[str]]:
     return found, outputs
 
 
+def operations(model: Any) -> list[Any]:
+    """Every operation inside a model, nested models themselves included, each once."""
+    graph = _functional(model)
+    found = {id(node.operation): node.operation for nodes in graph._nodes_by_depth.values() for node in nodes}
+    inner = [one for one in found.values() if hasattr(one, "layers")]
+    return [*found.values(), *(one for nested in inner for one in operations(nested))]
+
+
 def layers(model: Any) -> tuple[LayerInfo, ...]:
     """What is to be known of every layer, with receptive fields and digests."""
     found, _ = calls(model)

@@ -154,8 +154,8 @@ def _config(file: Path) -> str:
 
 def describe(model: Any, name: str, request: Request, origin: str) -> ModelCard:
     """All that is to be known of a Keras model; ModelError for one that convreport cannot show."""
-    inputs = _input_shape(model)
     found = graph.layers(model)
+    inputs = _input_shape(model)
     if not any(layer.kernel is not None and layer.spatial for layer in found):
         raise ModelError(
             f"{name} has no two-dimensional convolution, so there is nothing convreport could show.",

@@ -26,7 +26,7 @@ class KerasNetwork:
         found, ends = graph.calls(loaded.model)
         self._calls = {call.path: call for call in found}
         self._end = ends[0]
-        self._inner = [call for call in loaded.model.layers if hasattr(call, "layers")]
+        self._operations = graph.operations(loaded.model)
         self._climbs: dict[tuple[str, Recipe], Climb] = {}
 
     def kernels(self, layer: str) -> Array:
@@ -71,7 +71,7 @@ class KerasNetwork:
         key = (layer, recipe)
         if key not in self._climbs:
             self._climbs.clear()  # one traced layer at a time is enough, and bounds the memory
-            self._climbs[key] = Climb(self._model, self._calls[layer], self.card, recipe, self._inner)
+            self._climbs[key] = Climb(self._model, self._calls[layer], self.card, recipe, self._operations)
         return self._climbs[key].run([objective.unit for objective in objectives], seed)
 
     def _input(self, sample: Sample, fit: str) -> Array:
@@ -95,7 +95,7 @@ class KerasNetwork:
                 pre=heads,
                 watch=None if tape is None else tape.watch,
                 stop=tape is None,
-                inner_models=self._inner,
+                operations=self._operations,
             ) as taps,
             suppress(Reached),
         ):

@@ -6,13 +6,16 @@ whatever happens. This works under tf.function, for nested and shared layers, an
 """
 
 import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from convreport.model.graph import Call
 
 ACTIVATION_LAYERS = ("ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax")
+
+GRAPH_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
 
 
 class Reached(BaseException):
@@ -37,13 +40,14 @@ def probing(
     pre: Iterable[Call] = (),
     watch: Callable[[Any], None] | None = None,
     stop: bool = False,
-    inner_models: Iterable[Any] = (),
+    operations: Iterable[Any] = (),
 ) -> Iterator[Taps]:
     """Note the outputs of `calls`, and the pre-activations of `pre`, of every call of the model inside the block.
 
     `watch` is shown every noted tensor before the model goes on with it (a gradient tape watches it so). With `stop`,
-    Reached is raised as soon as everything asked for has passed. The checks of input size of `inner_models` are set aside
-    meanwhile.
+    Reached is raised as soon as everything asked for has passed. Of `operations`, all that the model holds, two habits
+    are set aside meanwhile: inner models refuse other input sizes, and names that TensorFlow cannot write into a graph
+    (`a <b>`) stop a trace.
     """
     taps = Taps()
     wanted = list(calls)
@@ -62,8 +66,11 @@ def probing(
             undo.enter_context(_noting_outputs(operation, turns, lambda p, v: note(taps.outputs, p, v)))
         for operation, turns in _by_operation(wanted_pre):
             undo.enter_context(_noting_preactivations(operation, turns, lambda p, v: note(taps.pre, p, v)))
-        for model in inner_models:
-            undo.enter_context(_replaced(model, "_assert_input_compatibility", lambda *a, **k: None))
+        for operation in operations:
+            if hasattr(operation, "layers"):
+                undo.enter_context(_replaced(operation, "_assert_input_compatibility", lambda *a, **k: None))
+            if not GRAPH_NAME.fullmatch(operation.name):
+                undo.enter_context(_replaced(operation, "_open_name_scope", nullcontext))
         yield taps
 
 

@@ -25,8 +25,8 @@ OWNERS = {
 }
 # The middle may use its own package, core, and these: the folder of an atlas and the demo's scenes are plain data.
 ALLOWED = {
-    "pages": {"atlas", "wording"}, "wording": set(), "site": {"atlas"}, "atlas": set(), "config": set(), "sections": set(), "model": {"demo"},
-    "demo": set(),
+    "pages": {"atlas", "wording"}, "wording": set(), "site": {"atlas"}, "atlas": set(), "config": set(),
+    "sections": set(), "model": {"demo"}, "demo": set(),
 }  # fmt: skip
 
 

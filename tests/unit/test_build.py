@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -100,7 +101,7 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_drawn(convreport, tmp_path):
         if json.loads(line)["event"] == "Drew" and "block1" in line:
             break
     os.kill(started.pid, signal.SIGINT)
-    out, err = started.communicate(timeout=60)
+    _, err = started.communicate(timeout=60)
     assert started.returncode == 130, err
     assert "kept" in err
     assert "Traceback" not in err
@@ -297,7 +298,7 @@ def test_no_published_file_tells_of_the_machine_or_carries_metadata(tmp_path, co
         "build", "demo", "-o", tmp_path / "a", "--images", photos, "--filters", "1", "--layers", "block1_conv1"
     )
     assert done.returncode == 0, done.stderr
-    home = os.path.expanduser("~")
+    home = str(Path.home())
     for place in ("docs", "site"):
         for path in (tmp_path / "a" / place).rglob("*"):
             if path.is_file():

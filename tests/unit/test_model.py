@@ -29,7 +29,7 @@ def state_of(model):
     import json
 
     layers = [layer for layer in model._flatten_layers() if layer is not model]
-    own = [sorted(vars(layer)) + [layer.__dict__.get("activation")] for layer in layers]
+    own = [[*sorted(vars(layer)), layer.__dict__.get("activation")] for layer in layers]
     return json.dumps(model.get_config(), sort_keys=True, default=str), [w.copy() for w in model.get_weights()], own
 
 

@@ -1,0 +1,248 @@
+"""The built site in a real browser: over http and file://, light and dark, wide and 390 px, with and without JavaScript."""
+
+import http.server
+import re
+import threading
+from functools import partial
+
+import pytest
+
+PAGES = [
+    "index.html",
+    "demo/index.html",
+    "demo/layers/block1_conv1.html",
+    "demo/pictures/ring.html",
+    "how-to-read.html",
+]
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture(scope="module")
+def served(small_atlas):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(small_atlas / "site")))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module", params=["http", "file"])
+def base(request, served, small_atlas):
+    return served if request.param == "http" else (small_atlas / "site").resolve().as_uri()
+
+
+@pytest.fixture
+def page(browser, base):
+    """A page that notes every error, and every request that leaves the site."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    opened = context.new_page()
+    opened.faults = []
+    opened.on("console", lambda said: opened.faults.append(said.text) if said.type == "error" else None)
+    opened.on("pageerror", lambda error: opened.faults.append(str(error)))
+    # A lazy picture that is still on its way when the page is left is aborted, which is no fault.
+    opened.on(
+        "requestfailed",
+        lambda r: None if r.failure == "net::ERR_ABORTED" else opened.faults.append(f"failed: {r.url} {r.failure}"),
+    )
+    root = base.rsplit("/site", 1)[0] if base.startswith("file") else base
+    opened.on(
+        "request",
+        lambda r: None if r.url.startswith((root, "data:", "blob:")) else opened.faults.append(f"outside: {r.url}"),
+    )
+    yield opened
+    assert opened.faults == []
+    context.close()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_opens_without_a_fault_and_every_picture_decodes(page, base, path):
+    page.goto(f"{base}/{path}")
+    page.evaluate("document.querySelectorAll('img').forEach(img => img.loading = 'eager')")
+    page.wait_for_function("[...document.images].filter(i => i.offsetParent).every(i => i.complete)")
+    broken = page.evaluate("[...document.images].filter(i => i.offsetParent && !i.naturalWidth).map(i => i.src)")
+    assert broken == []
+    assert page.evaluate("[...document.images].every(i => i.hasAttribute('alt'))")
+    assert page.title()
+
+
+def test_from_home_to_a_unit_and_back_by_its_address(page, base):
+    page.goto(f"{base}/index.html")
+    page.click(".cr-card h2 a")
+    page.wait_for_url(re.compile("demo/index.html"))
+    assert page.locator(".cr-strip a").count() == 18
+    page.click(".cr-journey >> nth=2 >> strong a")
+    page.wait_for_url(re.compile("block3_conv1"))
+    grid = page.locator(".cr-units[data-main] .cr-unit")
+    assert grid.count() == 4
+    grid.nth(1).click()
+    dialog = page.locator("dialog[open]")
+    assert dialog.locator("h2").inner_text() == "block3_conv1 · unit 1"
+    assert page.url.endswith("#u1")
+    assert dialog.locator("tr").count() >= 3
+    assert dialog.locator("canvas").count() == 3
+    page.keyboard.press("ArrowRight")
+    assert dialog.locator("h2").inner_text() == "block3_conv1 · unit 2"
+    assert page.url.endswith("#u2")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert dialog.locator("h2").inner_text() == "block3_conv1 · unit 0", "it stops at the first"
+    page.keyboard.press("Escape")
+    assert page.locator("dialog[open]").count() == 0
+    page.wait_for_function("!location.hash")
+    page.goto(f"{base}/demo/layers/block3_conv1.html#u3")
+    page.reload()
+    assert page.locator("dialog[open] h2").inner_text() == "block3_conv1 · unit 3"
+
+
+def test_the_grid_sorts_by_score_and_walks_by_arrow_keys(page, base):
+    page.goto(f"{base}/demo/layers/block2_conv1.html")
+    grid = page.locator(".cr-units[data-main]")
+    assert grid.locator(".cr-unit b").all_inner_texts() == ["0", "1", "2", "3"]
+    grid.locator("select").select_option("high")
+    scores = [float(text) for text in grid.locator(".cr-label > span").all_inner_texts()]
+    assert scores == sorted(scores, reverse=True)
+    order = grid.locator(".cr-unit b").all_inner_texts()
+    grid.locator(".cr-unit").first.focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.unit") == int(order[1])
+    page.keyboard.press("Enter")
+    assert page.locator("dialog[open] h2").inner_text().endswith(f"unit {order[1]}")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("dialog[open] h2").inner_text().endswith(f"unit {order[2]}"), "in the present order"
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.unit") == int(order[2]), "the focus goes back to the tile"
+
+
+def test_tiles_show_their_unit(page, base):
+    """The painted part of the sprite sheet is the tile of that unit, at its corner half a pixel in."""
+    page.goto(f"{base}/demo/layers/block3_conv1.html")
+    page.wait_for_function(
+        "getComputedStyle(document.querySelectorAll('.cr-units[data-main] .cr-tile')[3]).backgroundImage != 'none'"
+    )
+    place = page.evaluate(
+        "(() => { const s = document.querySelectorAll('.cr-units[data-main] .cr-tile')[3].style; return [s.backgroundSize, s.backgroundPosition, s.backgroundImage]; })()"
+    )
+    across = float(place[0].split("%")[0])
+    assert across == pytest.approx(400 * 64 / 63, rel=1e-3)
+    assert place[1].startswith("99.")
+    assert "block3_conv1-pattern-0.webp" in place[2]
+
+
+def test_a_channel_of_a_tiling_opens_with_its_raw_values(page, base):
+    page.goto(f"{base}/demo/pictures/ring.html")
+    tiling = page.locator(".cr-tiling").nth(2)
+    tiling.scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelectorAll('.cr-tiling img')[2].naturalWidth > 0")
+    box = tiling.locator("img").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 1.5 / 16, box["y"] + box["height"] * 0.25)
+    page.wait_for_selector(".cr-tiling .cr-mark:not([hidden])")
+    page.mouse.click(box["x"] + box["width"] * 1.5 / 16, box["y"] + box["height"] * 0.25)
+    dialog = page.locator("dialog[open]")
+    assert dialog.locator("h2").inner_text() == "block2_conv1 · channel 1 on ring"
+    assert dialog.locator("tr").count() == 4
+    page.wait_for_function(
+        "document.querySelector('dialog canvas').getContext('2d') && document.querySelector('dialog canvas').width == 48"
+    )
+    page.keyboard.press("ArrowRight")
+    assert "channel 2" in dialog.locator("h2").inner_text()
+
+
+def test_the_strength_of_a_heatmap_follows_mouse_and_keyboard(page, base):
+    page.goto(f"{base}/demo/pictures/ring.html")
+    slider = page.locator(".cr-cam input").first
+    heat = page.locator(".cr-cam .cr-heat").first
+    assert heat.evaluate("node => node.style.opacity") == "0.75"
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    assert float(heat.evaluate("node => node.style.opacity")) == pytest.approx(0.7)
+    slider.fill("0")
+    assert heat.evaluate("node => node.style.opacity") == "0"
+    sizes = page.evaluate("[...document.querySelector('.cr-stack').children].map(i => [i.clientWidth, i.clientHeight])")
+    assert sizes[0] == sizes[1], "the heat lies exactly over the picture"
+
+
+def test_search_finds_layers_and_pictures_also_from_file(page, base):
+    page.goto(f"{base}/index.html")
+    page.click("[data-md-component='search-query']")
+    for word, target in (("block4_conv1", "layers/block4_conv1.html"), ("star", "pictures/star.html")):
+        page.locator("[data-md-component='search-query']").fill("")
+        page.keyboard.type(word)
+        page.wait_for_selector(f".md-search-result__link[href*='{target}']", timeout=10_000)
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_a_telephone(browser, served, path, scheme):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    opened = context.new_page()
+    opened.goto(f"{served}/{path}")
+    assert opened.evaluate("document.documentElement.scrollWidth") <= 390
+    dark = opened.evaluate("getComputedStyle(document.body).backgroundColor")
+    levels = [int(number) for number in re.findall(r"\d+", dark)[:3]]
+    assert (max(levels) < 60) == (scheme == "dark")
+    context.close()
+
+
+def test_without_javascript_everything_is_still_there(browser, served):
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 900})
+    opened = context.new_page()
+    opened.goto(f"{served}/demo/layers/block1_conv1.html")
+    for kind in ("kernel", "pattern"):
+        sheet = opened.locator(f".cr-sheet[src*='{kind}']").first
+        assert sheet.is_visible()
+    opened.goto(f"{served}/demo/pictures/ring.html")
+    assert opened.locator(".cr-cam figure").nth(0).locator("img").get_attribute("src").endswith("overlay0.webp")
+    assert opened.locator(".cr-predictions tr").count() == 5
+    assert opened.locator(".cr-tiling img").count() == 9
+    context.close()
+
+
+def test_every_link_of_the_site_leads_somewhere(small_atlas):
+    from html.parser import HTMLParser
+    from urllib.parse import unquote, urlsplit
+
+    class Links(HTMLParser):
+        def __init__(self):
+            super().__init__()
+            self.links, self.ids = [], set()
+
+        def handle_starttag(self, tag, attributes):
+            found = dict(attributes)
+            self.ids.add(found.get("id"))
+            self.links += [
+                found[key] for key in ("href", "src", "data-source", "data-heat", "data-picture") if found.get(key)
+            ]
+
+    site = small_atlas / "site"
+    parsed = {}
+    for path in site.rglob("*.html"):
+        parsed[path.resolve()] = Links()
+        parsed[path.resolve()].feed(path.read_text("utf-8"))
+    for path, found in parsed.items():
+        if path.name == "404.html":
+            continue
+        for link in found.links:
+            parts = urlsplit(link)
+            if parts.scheme in ("http", "https", "data") or link.startswith("javascript"):
+                assert parts.scheme != "http"
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            if target.is_dir():
+                target = target / "index.html"
+            assert target.is_file(), f"{path.name} -> {link}"
+            if parts.fragment and target in parsed and not parts.fragment.startswith(("u", "__")):
+                assert parts.fragment in parsed[target].ids, f"{path.name} -> {link}"
+
+
+def test_the_markdown_source_reads_on_its_own(small_atlas):
+    """Links between pages are Markdown links to Markdown files, so the source can be read where no site was built."""
+    text = (small_atlas / "docs/demo/index.md").read_text("utf-8")
+    assert "[block1_conv1](layers/block1_conv1.md)" in text
+    assert "| 2 |" in re.sub(r"<span[^>]*></span>", "", text).replace("|  ", "| ")
+    assert (small_atlas / "docs/demo/layers/block1_conv1.md").is_file()

@@ -1,0 +1,272 @@
+"""Bad input gets one sentence, a hint and its exit code; good input gets what --help promises."""
+
+import json
+import os
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from convreport.cli import app
+from tests import models
+
+
+def run(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def refused(done, code, message, hint):
+    said = " ".join(done.stderr.split())
+    assert done.exit_code == code, said
+    assert "Traceback" not in said
+    assert said.startswith("error ")
+    assert message in said
+    assert hint in said
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message", "hint"),
+    [
+        (["vgg61"], 3, "There is no model 'vgg61'", "vgg16"),
+        (["nothing like it"], 3, "There is no model", ".keras or .h5 file"),
+        (["net.keras"], 3, "There is no model file net.keras", "Check the path"),
+        (["demo", "--layers", "block1_conv"], 2, "no layer that matches 'block1_conv'", "block1_conv1"),
+        (["demo", "--layers", "77"], 2, "no layer number 77", "0 to 17"),
+        (["demo", "--sections", "gradcma"], 2, "no section 'gradcma'", "Did you mean gradcam"),
+        (["demo", "--skip", "kernel"], 2, "no section 'kernel'", "Did you mean kernels"),
+        (["demo", "--recipe", "furier"], 2, "no choice 'furier'", "Did you mean fourier"),
+        (["demo", "--cam-score", "logits"], 2, "no choice 'logits'", "Did you mean logit"),
+        (["demo", "--filters", "few"], 2, "--filters cannot be 'few'", "random:12"),
+        (["demo", "--classes", "squid"], 2, "no class 'squid'", "top"),
+        (["demo", "--classes", "12"], 2, "no class '12'", "0 to 11"),
+        (["demo", "--set", "gradcam.colour=jet"], 2, "no option 'colour'", "Did you mean colormap"),
+        (["demo", "--set", "colormap"], 2, "--set cannot be 'colormap'", "SECTION.OPTION=VALUE"),
+        (["demo", "--set", "activations.tile=-4"], 2, "must be at least 0", ""),
+        (["demo", "--set", "activations.tile=wide"], 2, "takes a whole number", "default is 64"),
+        (["demo", "--images", "nowhere/*.png"], 4, "no picture, folder or match", "--images"),
+        (["demo", "--max-images", "0"], 2, "--max-images must be at least 1", ""),
+        (["demo", "--seed", "-1"], 2, "--seed must be from 0", ""),
+        (["demo", "--fit", "strech"], 2, "--fit cannot be 'strech'", "Did you mean stretch"),
+        (["demo", "--preprocess", "cafe"], 2, "--preprocess cannot be 'cafe'", "Did you mean caffe"),
+        (["demo", "--templates", "nowhere"], 2, "no folder nowhere", "--templates"),
+        (["demo", "--weights", "none"], 2, "--weights goes with a name", "Leave --weights away"),
+        (["vgg16", "--weights", "nowhere.h5"], 3, "no weights file nowhere.h5", "imagenet, none"),
+        (["demo", "--config", "nowhere.toml"], 2, "nowhere.toml cannot be read", "--config"),
+    ],
+)
+def test_refusals(words, code, message, hint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refused(
+        run("build", *words, "--out", "a", "--skip", "filters")
+        if "--skip" not in words
+        else run("build", *words, "--out", "a"),
+        code,
+        message,
+        hint,
+    )
+
+
+def test_a_mistyped_option_is_found_by_the_command_line():
+    done = run("build", "--filterz", "3")
+    assert done.exit_code == 2
+    assert "--filters" in done.stderr
+
+
+def test_an_output_folder_that_holds_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    refused(run("build", "demo", "--out", tmp_path), 2, "is not an atlas; nothing in it was touched", "--out")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_an_output_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("a file where a folder must be")
+    refused(run("build", "demo", "--out", tmp_path / "file" / "atlas"), 2, "cannot be written", "--out")
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    locked.chmod(0o500)
+    if os.access(locked, os.W_OK):
+        pytest.skip("this user may write anywhere")
+    refused(run("build", "demo", "--out", locked / "atlas"), 2, "cannot be written", "--out")
+
+
+def test_a_folder_that_is_no_atlas_has_no_site(tmp_path):
+    refused(run("site", tmp_path), 2, "is not an atlas", "convreport build")
+    refused(run("serve", tmp_path), 2, "is not an atlas", "convreport build")
+
+
+def bad_models(folder):
+    """(file, words of the complaint, words of the hint)."""
+    import keras
+
+    (folder / "text.keras").write_text("not a model")
+    (folder / "text.h5").write_text("not a model either")
+    models.small().save(folder / "whole.keras")
+    data = (folder / "whole.keras").read_bytes()
+    (folder / "half.keras").write_bytes(data[: len(data) // 2])
+    corrupt = bytearray(data)
+    corrupt[len(data) // 2] ^= 0xFF
+    (folder / "corrupt.keras").write_bytes(corrupt)
+    models.small().save_weights(folder / "only.weights.h5")
+    with h5py.File(folder / "weights.h5", "w") as file:
+        file["a"] = np.zeros(3)
+    with zipfile.ZipFile(folder / "other.keras", "w") as file:
+        file.writestr("readme.txt", "a zip of something else")
+    dense = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)], name="dense")
+    dense.save(folder / "dense.keras")
+    inputs = [keras.Input((8, 8, 3)), keras.Input((8, 8, 3))]
+    both = keras.layers.Conv2D(2, 3)(keras.layers.Add()(inputs))
+    keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(both)).save(folder / "two.keras")
+    line = keras.Sequential([keras.Input((8, 3)), keras.layers.Conv1D(2, 3)], name="line")
+    line.save(folder / "line.keras")
+    five = keras.Sequential([keras.Input((8, 8, 5)), keras.layers.Conv2D(2, 3)], name="five")
+    five.save(folder / "five.keras")
+    keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Lambda(lambda x: x), keras.layers.Conv2D(2, 3)]).save(
+        folder / "code.keras"
+    )
+    keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Lambda(lambda x: x), keras.layers.Conv2D(2, 3)]).save(
+        folder / "code.h5"
+    )
+    return [
+        ("text.keras", "text.keras is not a Keras model, or is damaged", "unbroken"),
+        ("text.h5", "text.h5 is not a Keras model, or is damaged", "unbroken"),
+        ("half.keras", "half.keras is not a Keras model, or is damaged", "unbroken"),
+        ("corrupt.keras", "corrupt.keras", ""),
+        ("other.keras", "other.keras is not a Keras model", "unbroken"),
+        ("weights.h5", "holds weights only", "--weights FILE"),
+        ("only.weights.h5", "holds weights only", "--weights FILE"),
+        ("dense.keras", "no two-dimensional convolution", "convolutions"),
+        ("two.keras", "has 2 inputs", "one picture"),
+        ("line.keras", "takes input of 8 x 3", "channels last"),
+        ("five.keras", "takes input of 8 x 8 x 5", "channels last"),
+        ("code.keras", "contains a Lambda layer", "Replace the Lambda"),
+        ("code.h5", "contains a Lambda layer", "Replace the Lambda"),
+    ]
+
+
+def test_models_that_cannot_be_shown_say_why(tmp_path):
+    for file, message, hint in bad_models(tmp_path):
+        done = run("layers", tmp_path / file)
+        refused(done, 3, message, hint)
+    folder = tmp_path / "saved_model"
+    folder.mkdir()
+    refused(run("layers", folder), 3, "is a folder", "model.keras")
+
+
+def test_a_subclass_says_why(tmp_path):
+    import keras
+
+    @keras.saving.register_keras_serializable("tests")
+    class Own(keras.Model):
+        def __init__(self, **words):
+            super().__init__(**words)
+            self.conv = keras.layers.Conv2D(2, 3)
+
+        def call(self, inputs):
+            return self.conv(inputs)
+
+    model = Own()
+    model(np.zeros((1, 8, 8, 3), np.float32))
+    model.save(tmp_path / "own.keras")
+    refused(run("layers", tmp_path / "own.keras"), 3, "subclass", "functional")
+
+
+def test_weights_of_another_architecture(tmp_path):
+    models.small().save_weights(tmp_path / "small.weights.h5")
+    done = run("build", "mobilenet", "--weights", tmp_path / "small.weights.h5", "--out", tmp_path / "a")
+    refused(done, 3, "do not fit MobileNet", "this architecture")
+
+
+def test_no_network_fails_in_seconds_with_what_to_do(tmp_path, convreport):
+    import time
+
+    began = time.monotonic()
+    done = convreport(
+        "build", "mobilenet", "--out", tmp_path / "a",
+        env={"KERAS_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"},
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert time.monotonic() - began < 45
+    said = " ".join(done.stderr.split())
+    assert "could not be downloaded" in said
+    for way in ("--weights FILE", "--weights none", "KERAS_HOME"):
+        assert way in said
+    assert "Traceback" not in said
+
+
+def test_layers_lists_what_is_inside():
+    done = run("layers", "demo")
+    assert done.exit_code == 0
+    lines = {line.split()[1]: line for line in done.stdout.splitlines() if line.strip()[:1].isdigit()}
+    assert len(lines) == 18
+    assert (
+        "96 x 96 x 16" in lines["block1_conv1"] and "3 x 3" in lines["block1_conv1"] and "448" in lines["block1_conv1"]
+    )
+    assert "whole picture" in lines["predictions"]
+
+
+def test_sections_lists_every_option():
+    done = run("sections")
+    for word in ("filters.recipe", "gradcam.colormap", "gradcam.classes", "activations.tile", "overview", "kernels"):
+        assert word in done.stdout
+
+
+def test_version():
+    assert run("--version").stdout.strip() == "convreport 0.1.0"
+
+
+def test_json_is_json_and_quiet_is_quiet(tmp_path):
+    words = ("build", "demo", "--out", tmp_path / "a", "--sections", "overview,kernels")
+    lines = [json.loads(line) for line in run(*words, "--json").stdout.splitlines()]
+    assert [line["event"] for line in lines][-1] == "Built"
+    assert lines[-1]["drawn"] == 17
+    quiet = run(*words, "--quiet").stdout.strip().splitlines()
+    assert len(quiet) == 2 and quiet[0].startswith("done")
+
+
+def test_skipped_pictures_are_named(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.new("RGB", (30, 20), (9, 99, 199)).save(photos / "good.png")
+    (photos / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
+    done = run("build", "demo", "--images", photos, "--out", tmp_path / "a", "--sections", "overview")
+    assert done.exit_code == 0
+    assert "Skipped bad.png" in done.stdout
+    assert "1 picture" in done.stdout
+
+
+NASTY = ["<script>alert(1)</script>", "a](x) | {{ 7*7 }} `b`", "quo\"te's", "Übergröße", "..\\up", "a b/../c"]
+
+
+def test_nasty_names_break_out_of_nothing(tmp_path):
+    """Quotes, umlauts, tags and slashes in the names of models, layers, pictures and files."""
+    import re
+
+    import keras
+
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in NASTY:
+        file = name.replace("/", "\N{FRACTION SLASH}")
+        Image.new("RGB", (20, 20), (9, 99, 199)).save(photos / f"{file}.png")
+    inputs = keras.Input((16, 16, 3))
+    x = keras.layers.Conv2D(2, 3, activation="relu", name="<script>alert(2)<script>")(inputs)
+    x = keras.layers.Conv2D(2, 3, activation="relu", name='b](x)|"*{{ 7*7 }}*')(x)
+    keras.Model(inputs, keras.layers.GlobalAveragePooling2D(name="pool'")(x)).save(tmp_path / "net.keras")
+    done = run(
+        "build", tmp_path / "net.keras", "--name", '<script>alert(3)</script>"', "--images", photos, "--all-layers",
+        "--out", tmp_path / "a",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stdout + done.stderr
+    pages = list((tmp_path / "a/site").rglob("*.html"))
+    assert len(pages) > 8
+    for page in pages:
+        text = page.read_text("utf-8")
+        assert not re.search(r"<script>\s*alert", text), page
+        assert "49" not in re.findall(r">[^<]*\b7\*7\b[^<]*<", text)
+        assert 'href="x"' not in text and 'href="x.html"' not in text
+    inside = {path.relative_to(tmp_path / "a").parts[0] for path in (tmp_path / "a").rglob("*")}
+    assert inside <= {"docs", "site", "cache", "mkdocs.yml", ".gitignore"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "net.keras", "photos"]
