@@ -122,16 +122,14 @@ def test_the_grid_sorts_by_score_and_walks_by_arrow_keys(page, base):
 def test_tiles_show_their_unit(page, base):
     """The painted part of the sprite sheet is the tile of that unit, at its corner half a pixel in."""
     page.goto(f"{base}/demo/layers/block3_conv1.html")
-    page.wait_for_function(
-        "getComputedStyle(document.querySelectorAll('.cr-units[data-main] .cr-tile')[3]).backgroundImage != 'none'"
-    )
-    place = page.evaluate(
-        "(() => { const s = document.querySelectorAll('.cr-units[data-main] .cr-tile')[3].style; return [s.backgroundSize, s.backgroundPosition, s.backgroundImage]; })()"
-    )
-    across = float(place[0].split("%")[0])
-    assert across == pytest.approx(400 * 64 / 63, rel=1e-3)
-    assert place[1].startswith("99.")
-    assert "block3_conv1-pattern-0.webp" in place[2]
+    tile = page.locator(".cr-units[data-main] .cr-tile").nth(3)
+    tile.scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelectorAll('.cr-units[data-main] .cr-tile')[3].style.backgroundImage")
+    style = tile.evaluate("({ style: s }) => [s.backgroundSize, s.backgroundPosition, s.backgroundImage]")
+    assert float(style[0].split("%")[0]) == pytest.approx(400 * 64 / 63, rel=1e-3)
+    # tile 3 of 4, half a pixel in: offset 192.5 / 63 tiles, as a share of what a background can move
+    assert float(style[1].split("%")[0]) == pytest.approx(100 * (192.5 / 63) / (4 * 64 / 63 - 1), rel=1e-3)
+    assert "block3_conv1-pattern-0.webp" in style[2]
 
 
 def test_a_channel_of_a_tiling_opens_with_its_raw_values(page, base):
