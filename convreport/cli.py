@@ -197,5 +197,6 @@ def _command() -> str:
     words: list[str] = ["convreport"]
     for word in sys.argv[1:]:
         path = Path(word)
-        words.append("DIR" if path.is_dir() and len(path.parts) > 1 else path.name if len(path.parts) > 1 else word)
+        # By the look of it, not by what is there: the same command must read the same before and after its folder exists.
+        words.append(word if len(path.parts) < 2 else path.name if path.suffix else "DIR")
     return shlex.join(words)

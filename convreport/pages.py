@@ -13,6 +13,7 @@ from markupsafe import Markup
 from convreport import wording
 from convreport.atlas import paged_layers, write_text
 from convreport.core import assets
+from convreport.core.recipes import RECIPES
 from convreport.core.types import Page
 
 Data = Mapping[str, Any]
@@ -190,7 +191,7 @@ class _Model:
 
 def _tiling(drawing: Data) -> dict[str, Any]:
     facts = drawing["facts"]
-    kept = ("channels", "tile", "columns", "margin", "silent", "least", "most", "mean", "map")
+    kept = ("channels", "tile", "columns", "margin", "silent", "rectified", "least", "most", "mean", "map")
     return {"raw": drawing["figures"]["raw"]["file"], **{key: facts[key] for key in kept}}
 
 
@@ -257,4 +258,5 @@ def _environment(templates: Path | None) -> Environment:
         undefined=StrictUndefined,
     )
     environment.filters.update(wording.FILTERS)
+    environment.globals["recipes"] = RECIPES
     return environment

@@ -119,4 +119,4 @@ def _settings(plan: Plan) -> dict[str, Any]:
     shown["model"] = Path(plan.model).name
     if plan.weights is not None:
         shown["weights"] = Path(plan.weights).name
-    return {key: to_json(value) for key, value in shown.items() if value not in (None, [], (), False)}
+    return {key: to_json(value) for key, value in shown.items() if value is not None and value not in ([], ())}

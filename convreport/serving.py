@@ -1,6 +1,7 @@
 """A small web server for looking at an atlas, on this machine only."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -24,4 +25,5 @@ def serve_forever(atlas: Atlas, port: int, say: Callable[[str], None]) -> None:
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     with server:
         say(f"http://127.0.0.1:{server.server_port}/ (Ctrl-C stops)")
-        server.serve_forever()
+        with suppress(KeyboardInterrupt):  # the way it is meant to end
+            server.serve_forever()

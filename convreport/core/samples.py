@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from convreport.core import pixels
@@ -46,12 +47,21 @@ class Fit:
     picture: tuple[int, int]
 
     def back(self, plane: Array) -> Array:
-        """A map over the input (any resolution) brought to the picture's size and place; zero where nothing was seen."""
-        box = (
-            -self.offset[1] * plane.shape[1] / self.size[1],
-            -self.offset[0] * plane.shape[0] / self.size[0],
-        )
-        return _sample_plane(plane, self, box)
+        """A map over the input (any resolution) at the picture's size and place, bilinear; zero where nothing was seen."""
+        rows, columns = (self._cells(axis, plane.shape[axis]) for axis in (0, 1))
+        across = np.stack([np.interp(columns, np.arange(plane.shape[1]), row) for row in plane])
+        full = np.stack([np.interp(rows, np.arange(plane.shape[0]), column) for column in across.T], 1)
+        seen = _within(rows, plane.shape[0])[:, None] & _within(columns, plane.shape[1])[None, :]
+        return (full * seen).astype(np.float32)
+
+    def _cells(self, axis: int, count: int) -> Array:
+        """Where the picture's pixel centres lie among `count` cells that share the input, cell 0's centre being 0."""
+        at_input = (np.arange(self.picture[axis]) + 0.5) * self.scale[axis] + self.offset[axis]
+        return at_input * count / self.size[axis] - 0.5
+
+
+def _within(places: Array, count: int) -> NDArray[np.bool_]:
+    return (places >= -0.5 - 1e-6) & (places <= count - 0.5 + 1e-6)
 
 
 def fit(sample: Sample, size: tuple[int, int], how: str) -> tuple[Array, Fit]:
@@ -75,17 +85,6 @@ def fit(sample: Sample, size: tuple[int, int], how: str) -> tuple[Array, Fit]:
     out_of = tuple(slice(max(0, -o), max(0, -o) + min(s, i)) for o, s, i in zip(offset, size, inside, strict=True))
     canvas[into] = resized[out_of]
     return canvas, Fit(scale, (float(offset[0]), float(offset[1])), size, (height, width))
-
-
-def _sample_plane(plane: Array, how: Fit, corner: tuple[float, float]) -> Array:
-    """Bilinear read-out of `plane` at every pixel centre of the picture."""
-    rows = (np.arange(how.picture[0]) + 0.5) * how.scale[0] * plane.shape[0] / how.size[0] - corner[1] - 0.5
-    columns = (np.arange(how.picture[1]) + 0.5) * how.scale[1] * plane.shape[1] / how.size[1] - corner[0] - 0.5
-    seen_rows = (rows >= -0.5 - 1e-6) & (rows <= plane.shape[0] - 0.5 + 1e-6)
-    seen_columns = (columns >= -0.5 - 1e-6) & (columns <= plane.shape[1] - 0.5 + 1e-6)
-    across = np.stack([np.interp(columns, np.arange(plane.shape[1]), row) for row in plane])
-    full = np.stack([np.interp(rows, np.arange(plane.shape[0]), column) for column in across.T], 1)
-    return (full * seen_rows[:, None] * seen_columns[None, :]).astype(np.float32)
 
 
 def read(patterns: Sequence[str], most: int) -> Reading:

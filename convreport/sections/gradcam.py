@@ -146,7 +146,7 @@ class GradCam:
     def _layer(self, heat: Array) -> Pixels:
         """The heatmap as RGBA: as opaque as it is hot, so that cold places show the picture; jet covers all, as in the book."""
         painted = colour.paint((heat * 255 + 0.5).astype(np.uint8), self.colormap)
-        alpha = np.full(heat.shape, 255) if self.colormap == "jet" else heat**0.7 * 255
+        alpha = np.full(heat.shape, 255) if self.colormap == "jet" else heat * 255
         return np.dstack([painted, alpha.astype(np.uint8)])
 
 

@@ -237,6 +237,26 @@ def test_skipped_pictures_are_named(tmp_path):
     assert "1 picture" in done.stdout
 
 
+def test_serve_shows_the_site_on_this_machine_only_and_stops_when_told(small_atlas):
+    import signal
+    import subprocess
+    import sys
+    import urllib.request
+
+    words = [sys.executable, "-m", "convreport", "serve", str(small_atlas), "--port", "0"]
+    server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        address = server.stdout.readline().split()[0]
+        assert address.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(address, timeout=10) as page:
+            assert b"Model atlas" in page.read()
+        server.send_signal(signal.SIGINT)
+        _, err = server.communicate(timeout=20)
+        assert server.returncode == 0, err
+    finally:
+        server.kill()
+
+
 NASTY = ["<script>alert(1)</script>", "a](x) | {{ 7*7 }} `b`", "quo\"te's", "Übergröße", "..\\up", "a b/../c"]
 
 

@@ -151,9 +151,10 @@
       }
     }, { rootMargin: "400px" });
 
-    const buttons = new Map(units.map(({ unit, value }) => {
+    const buttons = new Map(units.map(({ unit, value, facts }) => {
       const label = el("span", { className: "cr-label" }, el("b", { textContent: unit }), el("span", { textContent: (box.dataset.prefix || "") + short(value) }));
       const button = el("button", { type: "button", className: "cr-unit" }, el("span", { className: "cr-tile" }), label);
+      if (facts.responds === false) button.firstChild.append(el("span", { className: "cr-none", textContent: "no response found" }));
       button.unit = unit;
       button.style.setProperty("--shape", `${sheet.tile[1]} / ${sheet.tile[0]}`);
       button.onclick = () => open(view(unit));
