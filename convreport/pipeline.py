@@ -91,7 +91,7 @@ def _read_samples(plan: Plan, emit: Emit) -> samples.Reading:
     if plan.images:
         reading = samples.read(plan.images, plan.max_images)
     elif plan.model == "demo":
-        drawn = [scenes.scene(index, seed=scenes.SHOWN, size=4 * scenes.SIZE) for index in range(len(scenes.CLASSES))]
+        drawn = [scenes.scene(index, seed=scenes.SHOWN, size=3 * scenes.SIZE) for index in range(len(scenes.CLASSES))]
         named = samples.named_samples((scenes.CLASSES[one.label], one.pixels) for one in drawn[: plan.max_images])
         reading = samples.Reading(tuple(named), (), len(drawn))
     else:

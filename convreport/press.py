@@ -115,9 +115,7 @@ class Press:
             "size": list(shown.shape[:2]),
         }
 
-    def mosaic(
-        self, file: str, figures: Sequence[StoredFigure], columns: int, *, side: int = 0, margin: int = 0
-    ) -> dict[str, Any] | None:
+    def mosaic(self, file: str, figures: Sequence[StoredFigure], columns: int, side: int = 0) -> dict[str, Any] | None:
         """Some stored tiles as one published picture (for the home page, the journey); None if there are none.
 
         `side` brings tiles of different layers to one size; 0 leaves them as they are.
@@ -127,15 +125,13 @@ class Press:
         names = [figure.picture for figure in figures]
         side = side or max(max(figure.size) for figure in figures)
         columns = min(columns, len(figures))
-        rows = -(-len(figures) // columns)
 
         def make() -> bytes:
             tiles = [pixels.resize_picture(self._store.picture(name), side, side) for name in names]
-            ground = (255, 255, 255) if margin else 0
-            return pixels.encode(pixels.tile(np.stack(tiles), columns, margin=margin, ground=ground), "pattern")
+            return pixels.encode(pixels.tile(np.stack(tiles), columns), "pattern")
 
-        self._file(file, digest(names, columns, side, margin), make)
-        return {"file": file, "size": [rows * (side + margin) - margin, columns * (side + margin) - margin]}
+        self._file(file, digest(names, columns, side), make)
+        return {"file": file, "size": [-(-len(figures) // columns) * side, columns * side]}
 
     def finish(self) -> int:
         """Write what changed, delete what we published before and no longer do; how many files were written."""
@@ -153,6 +149,7 @@ class Press:
 
     def _file(self, file: str, content: str, make: Any) -> None:
         """Publish `make()` as `file`, unless the same content already stands there."""
+        content = f"{__version__} {content}"  # another version may encode in another way
         self._now[file] = content
         if self._before.get(file) != content or not (self._folder / file).is_file():
             self._jobs.append((file, make))

@@ -18,7 +18,8 @@ from convreport.model import runtime
 from convreport.model.graph import Call
 from convreport.model.probe import Reached, has_preactivation, probing
 
-BATCH = 16
+# Fixed, and padded where units are few: a tile must not depend on its company. A second try is mostly for one or two.
+BATCH, SECOND_BATCH = 8, 4
 # Pixels of canvas on each side of a fitted tile, cut away at the end: borders are never clean. Small fields, whose
 # edges show most, get more.
 MARGIN, WIDE_MARGIN = 8, 16
@@ -64,21 +65,21 @@ class Climb:
 
     def run(self, units: Sequence[int], seed: int) -> Ascent:
         """Climb for every unit; one whose score did not rise gets a second start from another seed."""
-        first = self._climb_all(units, seed)
+        first = self._climb_all(units, seed, BATCH)
         stuck = [index for index in range(len(units)) if not first.scores[index] > first.starts[index]]
         if not stuck or self._recipe.canvas == "raw":  # the published recipes have no second try
             return first
-        second = self._climb_all([units[index] for index in stuck], seed + RESEED)
+        second = self._climb_all([units[index] for index in stuck], seed + RESEED, SECOND_BATCH)
         for place, index in enumerate(stuck):
             if second.scores[place] > first.scores[index] or not np.isfinite(first.scores[index]):
                 first.pictures[index], first.scores[index] = second.pictures[place], second.scores[place]
         return first
 
-    def _climb_all(self, units: Sequence[int], seed: int) -> Ascent:
+    def _climb_all(self, units: Sequence[int], seed: int, batch: int) -> Ascent:
         parts = []
-        for begin in range(0, len(units), BATCH):
-            chunk = list(units[begin : begin + BATCH])
-            padded = chunk + [chunk[-1]] * (BATCH - len(chunk))
+        for begin in range(0, len(units), batch):
+            chunk = list(units[begin : begin + batch])
+            padded = chunk + [chunk[-1]] * (batch - len(chunk))
             climb = self._climb_raw if self._recipe.canvas == "raw" else self._climb_picture
             part = climb(padded, seed)
             parts.append([value[: len(chunk)] for value in (part.pictures, part.scores, part.starts)])

@@ -21,7 +21,7 @@ class Filters:
 
     name: ClassVar[str] = "filters"
     page: ClassVar[PageKind] = "layer"
-    batch: ClassVar[int] = 16
+    batch: ClassVar[int] = 8
     shaped_by: ClassVar[tuple[str, ...]] = (
         "convreport.model.ascent",
         "convreport.model.probe",

@@ -133,13 +133,14 @@ class GradCam:
         share = cells / cells.max() if cells.max() > 0 else cells
         heat = np.clip(how.back(share), 0, 1)
         layer = self._layer(heat)
+        lay_over = pixels.add if self.colormap == "jet" else pixels.blend
         scale = "dark: no evidence, light: the most evidence in this picture"
         where = f"where the evidence for {name} lies in {sample.name}"
         return [
             Figure(f"map{place}", colour.paint((share * 255).astype(np.uint8), self.colormap),
                    f"Map of {where}", scale=scale, kind="map"),
             Figure(f"heat{place}", layer, f"Heat layer of {where}", kind="photo"),
-            Figure(f"overlay{place}", pixels.blend(picture, layer, STRENGTH[self.colormap]),
+            Figure(f"overlay{place}", lay_over(picture, layer, STRENGTH[self.colormap]),
                    f"The picture with {where}", scale=scale, kind="photo"),
         ]  # fmt: skip
 

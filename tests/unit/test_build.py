@@ -14,6 +14,7 @@ from PIL import Image
 
 from convreport.core import events
 from convreport.core.protocols import Plan
+from convreport.demo import scenes
 from convreport.pipeline import build
 from convreport.sections import configure
 
@@ -124,6 +125,26 @@ def test_a_changed_option_redraws_only_what_it_shapes(atlas_copy, convreport):
         e["section"]: e["drawn"] for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "SectionFinished"
     }
     assert counts == {"overview": 0, "kernels": 0, "filters": 0, "gradcam": 3, "activations": 0}
+
+
+def test_the_classes_asked_for_are_explained_in_the_books_colours(tmp_path):
+    """By name and by index; jet is laid over whole at 0.4, as the book does."""
+    from convreport.core import colour
+    from convreport.core.store import Store
+
+    asked = configure("gradcam", {"classes": "star,7", "colormap": "jet"})
+    build(Plan(out=tmp_path / "a", max_images=1, sections=(asked,)), lambda event: None)
+    drawing = atlas_json(tmp_path / "a")["sections"][0]["drawings"][0]
+    assert [(one["index"], one["name"]) for one in drawing["facts"]["classes"]] == [(2, "star"), (7, "checks")]
+    assert len(drawing["facts"]["top"]) == 5
+    store = Store(tmp_path / "a/cache")
+    figures = {figure.name: store.picture(figure.picture) for figure in store.get(drawing["key"]).figures}
+    heat, overlay = figures["heat0"].astype(float), figures["overlay0"].astype(float)
+    assert (heat[..., 3] == 255).all()
+    assert {tuple(pixel) for pixel in figures["heat0"][..., :3].reshape(-1, 3)} <= set(map(tuple, colour.table("jet")))
+    picture = scenes.scene(0, seed=scenes.SHOWN, size=overlay.shape[0]).pixels
+    expected = np.clip(picture + 0.4 * heat[..., :3], 0, 255)  # the book: heatmap * 0.4 + picture
+    assert np.abs(overlay - expected).max() <= 1
 
 
 @pytest.fixture

@@ -186,6 +186,35 @@ def test_known_receptive_fields():
     assert fields["head"].whole
 
 
+def test_vgg16_shows_the_books_layers_by_default():
+    from convreport.core import layers
+    from convreport.model.load import Request, load
+
+    card = load(Request("VGG-16", weights="none")).card
+    five = [f"block{n}_conv1" for n in range(1, 6)]
+    assert [layer.path for layer in layers.telling(card)] == five
+    pools = [f"block{n}_pool" for n in range(1, 6)]
+    assert [layer.path for layer in layers.telling_and_pooled(card)] == [
+        x for pair in zip(five, pools, strict=True) for x in pair
+    ]
+    assert layers.cam_layer(card).path == "block5_conv3"
+    assert layers.first_convolution(card).path == "block1_conv1"
+    assert card.params == 138_357_544
+    assert card.layer("block5_conv3").receptive_field.size == (196, 196)
+    assert card.labels[386].wnid == "n02504458"
+
+
+def test_a_residual_network_shows_the_last_sum_of_each_stage():
+    from convreport.core import layers
+    from convreport.model.load import Request, load
+
+    card = load(Request("resnet50 v2", weights="none")).card
+    shown = layers.telling(card)
+    assert [layer.kind for layer in shown[1:]] == ["Add"] * (len(shown) - 1)
+    assert shown[-1].path == "conv5_block3_out"
+    assert len({layer.receptive_field.stride for layer in shown}) == len(shown)
+
+
 def test_a_changed_head_leaves_the_digests_below_it_alone():
     first, second = models.small(), models.small()
     head = second.get_layer("head")
