@@ -24,7 +24,8 @@ def tensorflow() -> Any:
                 f"Keras is set to the backend '{keras.backend.backend()}'; convreport needs TensorFlow.",
                 "Set KERAS_BACKEND=tensorflow.",
             )
-        tf.config.list_physical_devices()  # devices are probed, and complained about, on first use
+        for device in tf.config.list_physical_devices("GPU"):  # devices are probed, and complained about, on first use
+            tf.config.experimental.set_memory_growth(device, True)  # leave room for whoever else uses the card
     tf.get_logger().setLevel("ERROR")
     return tf
 

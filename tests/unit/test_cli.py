@@ -290,3 +290,29 @@ def test_nasty_names_break_out_of_nothing(tmp_path):
     inside = {path.relative_to(tmp_path / "a").parts[0] for path in (tmp_path / "a").rglob("*")}
     assert inside <= {"docs", "site", "cache", "mkdocs.yml", ".gitignore"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "net.keras", "photos"]
+
+
+def test_nasty_labels_break_out_of_nothing(atlas_copy):
+    """A class name is the model author's text; it passes through Markdown, HTML, search index and viewer data as text."""
+    import re
+
+    path = atlas_copy / "docs/demo/atlas.json"
+    nasty = "<script>alert(4)</script> a](x) | {{ 7*7 }} `b` *c* _d_ 😀 \u202eright to left"
+    data = json.loads(path.read_bytes())
+    for section in data["sections"]:
+        for drawing in section["drawings"]:
+            for one in [*drawing["facts"].get("top", []), *drawing["facts"].get("classes", [])]:
+                one["name"] = nasty
+    for label in data["model"]["labels"]:
+        label["name"] = nasty
+    path.write_text(json.dumps(data))
+    done = run("site", atlas_copy)
+    assert done.exit_code == 0, done.stdout + done.stderr
+    text = (atlas_copy / "site/demo/pictures/ring.html").read_text("utf-8")
+    assert not re.search(r"<script>\s*alert", text)
+    assert 'href="x"' not in text
+    assert "<em>c</em>" not in text
+    assert "<code>b</code>" not in text
+    shown = re.sub(r"<[^>]+>", "", text).replace("&lt;", "<").replace("&gt;", ">")
+    assert "<script>alert(4)</script> a](x) | {{ 7*7 }} `b` *c*" in shown
+    assert "😀" in shown
