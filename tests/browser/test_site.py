@@ -78,16 +78,17 @@ def test_from_home_to_a_unit_and_back_by_its_address(page, base):
     page.click(".cr-journey >> nth=2 >> strong a")
     page.wait_for_url(re.compile("block3_conv1"))
     grid = page.locator(".cr-units[data-main] .cr-unit")
+    grid.nth(3).wait_for()
     assert grid.count() == 4
     grid.nth(1).click()
     dialog = page.locator("dialog[open]")
     assert dialog.locator("h2").inner_text() == "block3_conv1 · unit 1"
-    assert page.url.endswith("#u1")
+    page.wait_for_function("location.hash === '#u1'")
     assert dialog.locator("tr").count() >= 3
     assert dialog.locator("canvas").count() == 3
     page.keyboard.press("ArrowRight")
     assert dialog.locator("h2").inner_text() == "block3_conv1 · unit 2"
-    assert page.url.endswith("#u2")
+    page.wait_for_function("location.hash === '#u2'")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowLeft")
@@ -103,6 +104,7 @@ def test_from_home_to_a_unit_and_back_by_its_address(page, base):
 def test_the_grid_sorts_by_score_and_walks_by_arrow_keys(page, base):
     page.goto(f"{base}/demo/layers/block2_conv1.html")
     grid = page.locator(".cr-units[data-main]")
+    grid.locator(".cr-unit").nth(3).wait_for()
     assert grid.locator(".cr-unit b").all_inner_texts() == ["0", "1", "2", "3"]
     grid.locator("select").select_option("high")
     scores = [float(text) for text in grid.locator(".cr-label > span").all_inner_texts()]
@@ -116,7 +118,7 @@ def test_the_grid_sorts_by_score_and_walks_by_arrow_keys(page, base):
     page.keyboard.press("ArrowRight")
     assert page.locator("dialog[open] h2").inner_text().endswith(f"unit {order[2]}"), "in the present order"
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.unit") == int(order[2]), "the focus goes back to the tile"
+    page.wait_for_function(f"document.activeElement.unit === {order[2]}")  # the focus goes back to the tile
 
 
 def test_tiles_show_their_unit(page, base):
