@@ -60,8 +60,9 @@ def _draw_batch(
     emit: Emit,
 ) -> list[Drawn]:
     """Draw and store; a failure becomes the reason shown in the drawing's place."""
+    opened = network()  # a model that cannot be opened is the end of the build, not a failed drawing
     try:
-        drawings = section.draw(batch, scope, network())
+        drawings = section.draw(batch, scope, opened)
         return [
             Drawn(subject, keys[subject], store.put(keys[subject], drawing))
             for subject, drawing in zip(batch, drawings, strict=True)
@@ -79,12 +80,13 @@ def _draw_batch(
 def _key(section: Section, subject: Subject, scope: Scope) -> str:
     """Everything that shapes a drawing: what the section says, its options, the code that draws, and the framework."""
     modules = (type(section).__module__, *section.shaped_by)
-    code = [_code_digest(module) for module in modules]
+    code = [code_digest(module) for module in modules]
     return digest(section.name, to_json(section), code, versions(), section.key(subject, scope))
 
 
 @cache
-def _code_digest(module: str) -> str:
+def code_digest(module: str) -> str:
+    """The digest of a module's source, found without importing it."""
     spec = find_spec(module)
     return digest_file(Path(spec.origin)) if spec is not None and spec.origin else module
 

@@ -16,7 +16,7 @@ from convreport.core.protocols import Network, Plan
 from convreport.core.store import Store
 from convreport.core.types import ModelCard, Scope
 from convreport.demo import scenes
-from convreport.drawing import Opener, draw_section, versions
+from convreport.drawing import Opener, code_digest, draw_section, versions
 from convreport.model.load import Request, identity, load, name_of
 from convreport.model.memory import Memory
 
@@ -32,7 +32,7 @@ def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
     name_of(request)  # a mistyped model costs nothing
     atlas = Atlas.open(plan.out, create=True)
     store = Store(atlas.cache)
-    card, network = _find_model(request, Memory(atlas.cache / "models.json", versions()), emit)
+    card, network = _find_model(request, Memory(atlas.cache / "models.json", _describers()), emit)
     atlas.claim(card.slug, card.name, identity(request))
     reading = _read_samples(plan, emit)
     chosen = layers.choose(card, plan.layers, everything=plan.all_layers)
@@ -84,6 +84,13 @@ def _find_model(request: Request, memory: Memory, emit: Emit) -> tuple[ModelCard
         )
     )
     return card, network
+
+
+def _describers() -> dict[str, str]:
+    """What a remembered card rests on beside the model's files: the framework, and the code that describes models."""
+    return versions() | {
+        name: code_digest(f"convreport.model.{name}") for name in ("load", "catalog", "graph", "fields")
+    }
 
 
 def _read_samples(plan: Plan, emit: Emit) -> samples.Reading:

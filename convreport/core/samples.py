@@ -64,27 +64,33 @@ def _within(places: Array, count: int) -> NDArray[np.bool_]:
     return (places >= -0.5 - 1e-6) & (places <= count - 0.5 + 1e-6)
 
 
-def fit(sample: Sample, size: tuple[int, int], how: str) -> tuple[Array, Fit]:
-    """A sample as a float32 (height, width, 3) in 0..255 for an input of that size: stretched, cropped or padded."""
-    height, width = sample.pixels.shape[:2]
-    per_axis = (size[0] / height, size[1] / width)
+def fit_of(picture: tuple[int, int], size: tuple[int, int], how: str) -> Fit:
+    """How a picture of that (height, width) meets an input of that size: stretched, cropped or padded."""
+    per_axis = (size[0] / picture[0], size[1] / picture[1])
     if how == "stretch":
-        scale = per_axis
-    elif how in FITS:
-        share = (max if how == "crop" else min)(per_axis)
-        scale = (share, share)
-    else:
+        return Fit(per_axis, (0.0, 0.0), size, picture)
+    if how not in FITS:
         raise UsageError(f"There is no fit '{how}'.", did_you_mean(how, FITS))
-    inside = (max(1, round(height * scale[0])), max(1, round(width * scale[1])))
-    resized = np.asarray(
-        Image.fromarray(sample.pixels).resize((inside[1], inside[0]), Image.Resampling.BILINEAR), np.float32
-    )
-    offset = ((size[0] - inside[0]) // 2, (size[1] - inside[1]) // 2)
+    share = (max if how == "crop" else min)(per_axis)
+    inside = _scaled(picture, (share, share))
+    return Fit((share, share), ((size[0] - inside[0]) // 2, (size[1] - inside[1]) // 2), size, picture)
+
+
+def fit(sample: Sample, size: tuple[int, int], how: str) -> Array:
+    """A sample as a float32 (height, width, 3) in 0..255 for an input of that size, gray where it is padded."""
+    placed = fit_of((sample.pixels.shape[0], sample.pixels.shape[1]), size, how)
+    inside = _scaled(placed.picture, placed.scale)
+    resized = Image.fromarray(sample.pixels).resize((inside[1], inside[0]), Image.Resampling.BILINEAR)
+    offset = (int(placed.offset[0]), int(placed.offset[1]))
     canvas = np.full((*size, 3), 127.5, np.float32)
     into = tuple(slice(max(0, o), max(0, o) + min(s, i)) for o, s, i in zip(offset, size, inside, strict=True))
     out_of = tuple(slice(max(0, -o), max(0, -o) + min(s, i)) for o, s, i in zip(offset, size, inside, strict=True))
-    canvas[into] = resized[out_of]
-    return canvas, Fit(scale, (float(offset[0]), float(offset[1])), size, (height, width))
+    canvas[into] = np.asarray(resized, np.float32)[out_of]
+    return canvas
+
+
+def _scaled(picture: tuple[int, int], scale: tuple[float, float]) -> tuple[int, int]:
+    return max(1, round(picture[0] * scale[0])), max(1, round(picture[1] * scale[1]))
 
 
 def read(patterns: Sequence[str], most: int) -> Reading:

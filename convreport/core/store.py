@@ -112,10 +112,6 @@ class Store:
         """The pixels of a stored picture; OSError if the store was damaged meanwhile."""
         return pixels.decode(str(self._picture_path(name)))
 
-    def forget(self, key: str) -> None:
-        """Drop a record, so that the next build draws it again."""
-        self._record_path(key).unlink(missing_ok=True)
-
     def prune(self, referred: Iterable[str]) -> int:
         """Delete what no model refers to and nobody has used for a day; how many records went. Call it under the lock."""
         keys = set(referred)

@@ -76,7 +76,7 @@ class KerasNetwork:
 
     def _input(self, sample: Sample, fit: str) -> Array:
         height, width, channels = self.card.input
-        pixels, _ = fit_sample(sample, (height or FREE_SIDE, width or FREE_SIDE), fit)
+        pixels = fit_sample(sample, (height or FREE_SIDE, width or FREE_SIDE), fit)
         if channels == 1:
             pixels = (pixels @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
         return np.asarray(self.card.preprocessing.apply(pixels), np.float32)
@@ -88,7 +88,6 @@ class KerasNetwork:
         wanted = [self._calls[path] for path in layers]
         if tape is not None and end not in wanted:
             wanted.append(end)
-        watched = {self._calls[path].path for path in layers}
         with (
             probing(
                 wanted,
@@ -100,7 +99,7 @@ class KerasNetwork:
             suppress(Reached),
         ):
             self._model.call(inputs, training=False)
-        if missing := watched - set(taps.outputs):
+        if missing := set(layers) - set(taps.outputs):
             raise ModelError(f"{self.card.name} never ran the layer {min(missing)}.", "Choose another layer.")
         return taps
 

@@ -30,6 +30,7 @@ class Activations:
     shaped_by: ClassVar[tuple[str, ...]] = (
         "convreport.core.pixels",
         "convreport.core.colour",
+        "convreport.core.samples",
         "convreport.model.network",
         "convreport.model.probe",
     )

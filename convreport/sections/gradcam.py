@@ -9,7 +9,7 @@ import numpy as np
 from convreport.core import colour, layers, pixels
 from convreport.core.errors import UsageError, did_you_mean
 from convreport.core.protocols import Network
-from convreport.core.samples import fit as fit_sample
+from convreport.core.samples import fit_of
 from convreport.core.types import Array, Drawing, Figure, ModelCard, PageKind, Pixels, Sample, Scope, Subject, Targets
 from convreport.sections import section
 
@@ -35,6 +35,7 @@ class GradCam:
     shaped_by: ClassVar[tuple[str, ...]] = (
         "convreport.core.pixels",
         "convreport.core.colour",
+        "convreport.core.samples",
         "convreport.model.network",
         "convreport.model.probe",
     )
@@ -93,8 +94,9 @@ class GradCam:
         picture = pixels.fit_within(sample.pixels, pixels.PUBLISHED)
         figures: list[Figure] = []
         classes = []
-        for place, index in enumerate(dict.fromkeys(look.targets[0].tolist())):
-            cells = gradcam(look.activations[layer][0], look.gradients[layer][0, place])
+        explained = look.targets[0].tolist()
+        for place, index in enumerate(dict.fromkeys(explained)):  # a class may be asked for and among the likeliest
+            cells = gradcam(look.activations[layer][0], look.gradients[layer][0, explained.index(index)])
             label = card.label(index)
             classes.append(
                 {
@@ -129,7 +131,7 @@ class GradCam:
     ) -> list[Figure]:
         height, width, _ = scope.card.input
         size = (height or cells.shape[0], width or cells.shape[1])
-        _, how = fit_sample(Sample(sample.name, sample.slug, sample.digest, picture), size, scope.fit)
+        how = fit_of((picture.shape[0], picture.shape[1]), size, scope.fit)
         share = cells / cells.max() if cells.max() > 0 else cells
         heat = np.clip(how.back(share), 0, 1)
         layer = self._layer(heat)

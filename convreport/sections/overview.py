@@ -42,6 +42,5 @@ class Overview:
             "kinds": dict(sorted(kinds.items(), key=lambda kind: -kind[1])),
             "params": card.params,
             "trainable": card.trainable,
-            "bytes": card.params * 4,
         }
         return [Drawing((), facts) for _ in batch]

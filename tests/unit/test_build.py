@@ -147,6 +147,35 @@ def test_the_classes_asked_for_are_explained_in_the_books_colours(tmp_path):
     assert np.abs(overlay - expected).max() <= 1
 
 
+def test_a_class_asked_for_that_is_also_the_likeliest_is_explained_once_and_right(demo):
+    """Each class keeps its own map, whatever it stands beside."""
+    from convreport.core.types import Scope, Subject, UnitChoice
+    from tests.models import sample
+
+    ring = sample(scenes.scene(1, seed=scenes.SHOWN).pixels, "ring")
+    scope = Scope(demo.card, (ring,), UnitChoice(), 0)
+    draw = lambda classes: configure("gradcam", {"classes": classes}).draw([Subject(sample="ring")], scope, demo)[0]  # noqa: E731
+    both, alone = draw("top1,ring,star"), draw("star")
+    assert [one["name"] for one in both.facts["classes"]] == ["ring", "star"]
+    maps = {figure.name: figure.pixels for figure in both.figures}
+    assert (maps["map1"] == alone.figures[0].pixels).all()
+    assert (maps["map0"] != maps["map1"]).any()
+
+
+def test_a_known_model_that_cannot_be_opened_is_an_error_not_a_grey_atlas(tmp_path, monkeypatch):
+    from convreport import pipeline
+    from convreport.core.errors import ModelError
+
+    build(plan(tmp_path / "a", "overview"), lambda event: None)
+
+    def broken(request):
+        raise ModelError("planted")
+
+    monkeypatch.setattr(pipeline, "load", broken)
+    with pytest.raises(ModelError, match="planted"):
+        build(plan(tmp_path / "a", "overview", "gradcam"), lambda event: None)
+
+
 @pytest.fixture
 def failing(monkeypatch):
     """Grad-CAM that fails on the second picture."""

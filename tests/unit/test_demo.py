@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from convreport.core.samples import fit
+from convreport.core.samples import fit_of
 from convreport.core.types import Targets
 from convreport.demo import scenes
 from convreport.sections.gradcam import gradcam
@@ -77,7 +77,7 @@ def test_gradcam_points_at_the_object(answers, record_property):
         if look.probabilities[0].argmax() != one.label:
             continue
         cells = gradcam(look.activations["block5_conv2"][0], look.gradients["block5_conv2"][0, 0])
-        _, how = fit(sample(one.pixels), (96, 96), "stretch")
+        how = fit_of((96, 96), (96, 96), "stretch")
         row, column = np.unravel_index(how.back(cells).argmax(), (96, 96))
         near = one.mask[max(0, row - margins) : row + margins + 1, max(0, column - margins) : column + margins + 1]
         hits.append(near.any())

@@ -164,7 +164,8 @@ def test_a_heatmap_comes_back_to_the_place_it_speaks_of(how, shape):
     picture = np.zeros((*shape, 3), np.uint8)
     top, left = shape[0] // 2 - 2, shape[1] // 2 + 2
     picture[top : top + 8, left : left + 8] = 255
-    canvas, fit = samples.fit(sample(picture), (32, 32), how)
+    canvas = samples.fit(sample(picture), (32, 32), how)
+    fit = samples.fit_of(shape, (32, 32), how)
     assert canvas.shape == (32, 32, 3)
     plane = canvas[..., 0].copy()
     plane[plane == 127.5] = 0  # the padding
@@ -176,7 +177,7 @@ def test_a_heatmap_comes_back_to_the_place_it_speaks_of(how, shape):
 
 
 def test_what_a_crop_did_not_see_is_zero():
-    _, fit = samples.fit(sample(np.zeros((40, 80, 3))), (20, 20), "crop")
+    fit = samples.fit_of((40, 80), (20, 20), "crop")
     back = fit.back(np.ones((5, 5), np.float32))
     assert (back[:, :19] == 0).all()
     assert (back[:, 61:] == 0).all()
