@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from filelock import FileLock
 
 from convreport.core.errors import UsageError
-from convreport.core.store import digest, write_atomically
+from convreport.core.store import write_atomically
 
 MARK = "# A convreport atlas: docs/ is its source, cache/ and site/ can be made again.\ncache/\nsite/\n"
 FORMAT = 1
@@ -34,7 +35,8 @@ class Atlas:
             raise UsageError(f"{out} is not an atlas.", "Make one with `convreport build MODEL --out DIR`.")
         try:
             if not is_atlas:
-                if out.exists() and (not out.is_dir() or any(out.iterdir())):
+                # Another build that begins in the same moment may be writing the marker: its temporary file is no content.
+                if out.exists() and (not out.is_dir() or any(path.suffix != ".tmp" for path in out.iterdir())):
                     raise UsageError(
                         f"{out} exists and is not an atlas; nothing in it was touched.",
                         "Give an empty or new folder with --out.",
@@ -42,9 +44,8 @@ class Atlas:
                 write_atomically(marker, MARK.encode())
             (out / "docs").mkdir(exist_ok=True)
             (out / "cache").mkdir(exist_ok=True)
-            probe = out / "cache" / f".{digest(str(out))}.probe"
-            probe.touch()
-            probe.unlink()
+            with TemporaryFile(dir=out / "cache"):
+                pass  # it can be written
         except OSError as error:
             raise UsageError(
                 f"{out} cannot be written ({error.strerror or error}).", "Choose another folder with --out."
@@ -63,15 +64,16 @@ class Atlas:
         Which source has which place is kept in the cache: it may be a path, and paths are not published.
         """
         book = self.cache / "sources.json"
-        known: dict[str, str] = json.loads(book.read_bytes()) if book.is_file() else {}
-        other = known.get(slug)
-        if other not in (None, source) and (other == Path(str(other)).name or Path(str(other)).exists()):
-            raise UsageError(
-                f"This atlas already has a model named {name}, made from {other}.",
-                "Give this one another name with --name, or another folder with --out.",
-            )
-        if other != source:
-            write_atomically(book, json.dumps({**known, slug: source}).encode())
+        with self.locked():
+            known: dict[str, str] = json.loads(book.read_bytes()) if book.is_file() else {}
+            other = known.get(slug)
+            if other not in (None, source) and (other == Path(str(other)).name or Path(str(other)).exists()):
+                raise UsageError(
+                    f"This atlas already has a model named {name}, made from {other}.",
+                    "Give this one another name with --name, or another folder with --out.",
+                )
+            if other != source:
+                write_atomically(book, json.dumps({**known, slug: source}).encode())
 
     def models(self) -> list[dict[str, Any]]:
         """The atlas.json of every model in this atlas, by name."""
