@@ -5,12 +5,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from convreport import __version__
 from convreport.core.errors import INTERRUPTED, ConvreportError
+
+if TYPE_CHECKING:
+    from convreport.core.protocols import Plan
 
 app = typer.Typer(
     name="convreport",
@@ -20,7 +23,26 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-Model = Annotated[str, typer.Argument(help="demo, a name of keras.applications (vgg16), or a .keras or .h5 file.")]
+KINDS = (
+    "demo, a name of keras.applications (vgg16), a .keras or .h5 file, or a function that makes one (module:function)."
+)
+Model = Annotated[str, typer.Argument(help=KINDS)]
+Name = Annotated[Optional[str], typer.Option(help="The model's name in the atlas.")]
+Weights = Annotated[Optional[str], typer.Option(help="imagenet, none (random) or a file, for a name or a function.")]
+Arch = Annotated[Optional[str], typer.Option(help="The architecture of a file of weights: a name or module:function.")]
+NoTop = Annotated[Optional[bool], typer.Option("--no-top", help="A name's network without its classifier.")]
+Custom = Annotated[
+    Optional[list[str]], typer.Option(help="A module that registers the model's own layers; repeatable.")
+]
+Unsafe = Annotated[Optional[bool], typer.Option("--unsafe", help="Run code that is inside the model file.")]
+INPUT_HELP = "NAME=VALUE for an input beside the picture: a number, zeros, a .npy file; NAME=picture says which is it."
+Input = Annotated[Optional[list[str]], typer.Option("--input", help=INPUT_HELP)]
+Output = Annotated[Optional[str], typer.Option(help="Which output to explain, by name or number.")]
+Preprocess = Annotated[
+    Optional[str],
+    typer.Option(help="What pictures become: auto, none, rescale, symmetric, caffe, torch, module:function."),
+]
+Labels = Annotated[Optional[Path], typer.Option(help="Names of the classes: one a line, `0 name`, or JSON.")]
 Folder = Annotated[Path, typer.Argument(help="The atlas folder.")]
 
 
@@ -42,10 +64,10 @@ def _root(
 def build(
     model: Annotated[
         Optional[str],
-        typer.Argument(help="demo (when left out), a name of keras.applications (vgg16), or a .keras or .h5 file."),
+        typer.Argument(help="When left out, " + KINDS),
     ] = None,
     out: Annotated[Optional[Path], typer.Option("--out", "-o", help="The atlas folder. [default: atlas]")] = None,
-    name: Annotated[Optional[str], typer.Option(help="The model's name in the atlas.")] = None,
+    name: Name = None,
     images: Annotated[Optional[list[str]], typer.Option(help="Pictures: a file, folder or glob; repeatable.")] = None,
     max_images: Annotated[
         Optional[int], typer.Option(help="At most so many pictures, taken evenly. [default: 12]")
@@ -57,10 +79,18 @@ def build(
     ] = None,
     sections: Annotated[Optional[str], typer.Option(help="Only these sections, by comma.")] = None,
     skip: Annotated[Optional[str], typer.Option(help="Not these sections, by comma.")] = None,
-    weights: Annotated[Optional[str], typer.Option(help="imagenet, none (random) or a file, for a name.")] = None,
-    preprocess: Annotated[
-        Optional[str], typer.Option(help="What pictures become: auto, none, rescale, symmetric, caffe, torch.")
+    weights: Weights = None,
+    arch: Arch = None,
+    no_top: NoTop = None,
+    custom: Custom = None,
+    unsafe: Unsafe = None,
+    input_: Input = None,
+    output: Output = None,
+    labels: Labels = None,
+    truth: Annotated[
+        Optional[Path], typer.Option(help="What pictures show, a CSV of file,label. [default: the folders they are in]")
     ] = None,
+    preprocess: Preprocess = None,
     fit: Annotated[
         Optional[str], typer.Option(help="How pictures meet the input: stretch, crop, pad. [default: stretch]")
     ] = None,
@@ -72,6 +102,9 @@ def build(
     ] = None,
     cam_score: Annotated[
         Optional[str], typer.Option(help="What Grad-CAM differentiates: logit or probability.")
+    ] = None,
+    cam_layer: Annotated[
+        Optional[str], typer.Option(help="Where Grad-CAM looks: a layer. [default: the last map that is no pooling]")
     ] = None,
     set_: Annotated[
         Optional[list[str]], typer.Option("--set", help="SECTION.OPTION=VALUE; `convreport sections` lists them.")
@@ -96,7 +129,8 @@ def build(
         "layers": _tuple(layers), "all_layers": all_layers, "filters": filters, "sections": _split(sections),
         "skip": _split(skip), "weights": weights, "preprocess": preprocess, "fit": fit, "classes": _split(classes),
         "recipe": recipe, "cam_score": cam_score, "set": _tuple(set_), "templates": templates, "seed": seed,
-        "fresh": fresh, "strict": strict,
+        "fresh": fresh, "strict": strict, "arch": arch, "no_top": no_top, "custom": _tuple(custom), "unsafe": unsafe,
+        "input": _tuple(input_), "output": output, "labels": labels, "truth": truth, "cam_layer": cam_layer,
     }  # fmt: skip
     with _sentences(), console.listening(as_json=as_json, quiet=quiet) as emit:
         plan = make_plan({key: word for key, word in words.items() if word is not None}, config, registry)
@@ -108,18 +142,59 @@ def build(
 @app.command()
 def layers(
     model: Model,
-    weights: Annotated[
-        str, typer.Option(help="imagenet, none (random) or a file; the table does not depend on them.")
-    ] = "none",
+    weights: Weights = None,
+    arch: Arch = None,
+    no_top: NoTop = None,
+    custom: Custom = None,
+    unsafe: Unsafe = None,
+    input_: Input = None,
 ) -> None:
-    """List the layers of MODEL: name, kind, output, parameters, receptive field."""
-    from convreport import console
-    from convreport.model.catalog import find
-    from convreport.model.load import Request, load
+    """List the layers of MODEL: path, kind, output, parameters, receptive field."""
+    from convreport import console, pipeline
 
+    words = {"model": model, "weights": weights, "arch": arch, "no_top": no_top, "custom": _tuple(custom),
+             "unsafe": unsafe, "input": _tuple(input_)}  # fmt: skip
     with _sentences():
-        known = model != "demo" and find(model) is not None
-        console.show_layers(load(Request(model, weights=weights if known else None)).card)
+        console.show_layers(pipeline.understand(_plan(words)).card)
+
+
+@app.command()
+def doctor(
+    model: Model,
+    weights: Weights = None,
+    arch: Arch = None,
+    no_top: NoTop = None,
+    custom: Custom = None,
+    unsafe: Unsafe = None,
+    input_: Input = None,
+    output: Output = None,
+    labels: Labels = None,
+    preprocess: Preprocess = None,
+) -> None:
+    """Load MODEL and say what convreport understood: wiring, inputs, preprocessing and why, outputs, what will be drawn."""
+    from convreport import console, pipeline
+
+    words = {"model": model, "weights": weights, "arch": arch, "no_top": no_top, "custom": _tuple(custom),
+             "unsafe": unsafe, "input": _tuple(input_), "output": output, "labels": labels,
+             "preprocess": preprocess}  # fmt: skip
+    with _sentences():
+        plan = _plan(words)
+        understood = pipeline.understand(plan)
+        console.show_diagnosis(understood.card, pipeline.promises(plan, understood.card))
+
+
+@app.command()
+def models() -> None:
+    """List the networks of keras.applications that convreport knows by name."""
+    from convreport import console
+    from convreport.core.preprocessing import MODES
+    from convreport.model.catalog import APPLICATIONS, on_this_machine
+
+    rows = [
+        (one.name, one.params, one.size, MODES[one.preprocessing].words, one.download, on_this_machine(one))
+        for one in APPLICATIONS.values()
+    ]
+    console.show_models(rows)
 
 
 @app.command()
@@ -182,6 +257,18 @@ def _sentences() -> Iterator[None]:
             "\nInterrupted; everything drawn so far is kept, and the same command goes on from there.", file=sys.stderr
         )
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _plan(words: dict[str, Any]) -> "Plan":
+    """A plan of what is said of a model and nothing else; a network by name is looked at untrained unless weights are asked."""
+    from convreport import sections as registry
+    from convreport.config import make_plan
+    from convreport.model.catalog import find
+
+    said = {key: word for key, word in words.items() if word is not None}
+    if find(said["model"]) is not None:
+        said.setdefault("weights", "none")
+    return make_plan(said, None, registry)
 
 
 def _tuple(values: list[str] | None) -> tuple[str, ...] | None:

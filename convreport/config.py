@@ -8,17 +8,27 @@ from typing import Any, Protocol
 
 from convreport.core import units
 from convreport.core.errors import ConvreportError, UsageError, did_you_mean
+from convreport.core.fitting import FITS
 from convreport.core.preprocessing import MODES
 from convreport.core.protocols import Plan, Section
-from convreport.core.samples import FITS
 
 # Options of the command that are an option of one section.
 OF_SECTIONS = {
     "recipe": ("filters", "recipe"),
     "classes": ("gradcam", "classes"),
     "cam_score": ("gradcam", "score"),
+    "cam_layer": ("gradcam", "layer"),
 }
-PATHS = ("out", "templates", "images", "model", "weights")  # in a file, relative to that file
+PATHS = (
+    "out",
+    "templates",
+    "images",
+    "model",
+    "weights",
+    "labels",
+    "truth",
+    "input",
+)  # in a file, relative to that file
 
 
 class Registry(Protocol):
@@ -102,6 +112,10 @@ def _beside(file: Path, name: str, value: Any) -> Any:
     place = file.parent
     if name == "images":
         return tuple(str(place / one) for one in value)
+    if name == "input":
+        pairs = [one.partition("=") for one in value]
+        arrays = [str(place / said) if said.lower().endswith(".npy") else said for _, _, said in pairs]
+        return tuple(f"{key}={said}" for (key, _, _), said in zip(pairs, arrays, strict=True))
     if name in ("model", "weights"):
         return str(place / value) if (place / value).is_file() else value
     return place / value
@@ -151,7 +165,8 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
     "model": _text, "name": _text, "out": _path, "images": _words, "max_images": _whole, "layers": _words,
     "all_layers": _flag, "filters": _filters, "sections": _words, "skip": _words, "weights": _text, "classes": _words,
     "recipe": _text, "cam_score": _text, "preprocess": _text, "fit": _text, "templates": _path, "seed": _whole,
-    "fresh": _flag, "strict": _flag, "options": _tables,
+    "fresh": _flag, "strict": _flag, "options": _tables, "arch": _text, "no_top": _flag, "custom": _words,
+    "unsafe": _flag, "input": _words, "output": _text, "labels": _path, "truth": _path, "cam_layer": _text,
 }  # fmt: skip
 _EXPECTED: dict[Callable[[Any], Any], str] = {
     _text: "a text", _words: "a text or a list of texts", _whole: "a whole number", _flag: "true or false",
@@ -177,8 +192,17 @@ def _check_values(said: Mapping[str, Any], mistakes: list[UsageError]) -> None:
     if "filters" in said:
         _attempt(mistakes, lambda: units.parse(said["filters"]))
     for name, known in (("fit", FITS), ("preprocess", ("auto", *MODES))):
-        if name in said and said[name] not in known:
+        if name in said and said[name] not in known and not (name == "preprocess" and ":" in said[name]):
             mistakes.append(UsageError(f"--{name} cannot be '{said[name]}'.", did_you_mean(said[name], known)))
+    for pair in said.get("input", ()):
+        name, equals, value = pair.partition("=")
+        if not (name and equals and value):
+            mistakes.append(
+                UsageError(f"--input cannot be '{pair}'.", "Write NAME=VALUE: a number, zeros, a .npy file.")
+            )
+    for name in ("labels", "truth"):
+        if name in said and not said[name].expanduser().is_file():
+            mistakes.append(UsageError(f"There is no file {said[name]}.", f"Check the path given with --{name}."))
     if said.get("max_images", 1) < 1:
         mistakes.append(UsageError(f"--max-images must be at least 1, not {said['max_images']}."))
     if not 0 <= said.get("seed", 0) < 2**31:

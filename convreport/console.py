@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,10 +12,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from convreport.core import events
+from convreport.core import events, layers, notes
+from convreport.core.card import Field, ModelCard
 from convreport.core.errors import ConvreportError
 from convreport.core.events import Emit, Event
-from convreport.core.types import Field, ModelCard
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def complain(error: ConvreportError) -> None:
 
 def show_layers(card: ModelCard) -> None:
     """The layers of a model as a table."""
-    console = Console(highlight=False)
+    console = _wide()
     table = Table(
         title=f"{escape(card.name)}: {card.params:,} parameters", title_justify="left", box=None, pad_edge=False
     )
@@ -50,16 +50,66 @@ def show_layers(card: ModelCard) -> None:
         table.add_column(heading, justify="right")
     for index, layer in enumerate(card.layers):
         shape = " x ".join("any" if side is None else str(side) for side in layer.shape)
+        shape += f" ({layer.grid[0]} x {layer.grid[1]} tokens)" if layer.grid else ""
         params = f"{layer.params:,}" if layer.params else ""
         table.add_row(str(index), escape(layer.path), layer.kind, shape, params, *_field(layer.receptive_field))
-    if not console.is_terminal:
-        console.width = 160
     console.print(table)
+
+
+def _wide() -> Console:
+    """Tables are not cut where nobody looks at a screen."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    return console
+
+
+def show_models(rows: Sequence[tuple[str, int, int, str, int, bool]]) -> None:
+    """keras.applications as a table: (name, parameters, side, preprocessing, bytes, on this machine)."""
+    console = _wide()
+    table = Table(box=None, pad_edge=False)
+    for heading, justify in (
+        ("name", "left"),
+        ("parameters", "right"),
+        ("input", "right"),
+        ("pictures become", "left"),
+    ):
+        table.add_column(heading, justify=justify, no_wrap=heading == "name")  # type: ignore[arg-type]
+    table.add_column("download", justify="right")
+    table.add_column("here")
+    for name, params, side, words, size, here in rows:
+        megabytes = f"{size / 1e6:,.0f} MB"
+        table.add_row(name, f"{params:,}", f"{side} x {side}", escape(words), megabytes, "yes" if here else "")
+    console.print(table)
+
+
+def show_diagnosis(card: ModelCard, promises: Sequence[tuple[str, str]]) -> None:
+    """What convreport understood of a model."""
+    shape = " x ".join("any" if side is None else str(side) for side in card.input)
+    named = [label.name for label in card.labels]
+    shown = ", ".join(named[:8]) + (f", ... ({len(named)} in all)" if len(named) > 8 else "")
+    facts = [
+        ("model", f"{card.name}: {card.origin}"),
+        ("wiring", f"{card.wiring}, {len(card.layers)} layers, {card.params:,} parameters"),
+        ("picture", f"{shape}, {card.layout.replace('_', ' ')}" + (f", input {card.input_name}" if card.given else "")),
+        ("becomes", f"{card.preprocessing.words} ({card.preprocessing.why})"),
+        ("answers", notes.head(card) + (f", output {card.output}" if len(card.outputs) > 1 else "")),
+        ("classes", shown or ("bare numbers; --labels FILE names them" if card.classes > 1 else "none")),
+    ]
+    looks = layers.cam_layer(card) if card.head != "none" else None
+    if looks is not None:
+        facts.append(
+            ("Grad-CAM", f"looks at {looks.path}, {' x '.join(str(side or 'any') for side in looks.map)} cells")
+        )
+    show_pairs("What convreport understood", facts)
+    if remarks := notes.of(card):
+        show_pairs("To be known", [("", remark) for remark in remarks])
+    show_pairs("What a build would draw of it, for one picture", list(promises))
 
 
 def show_pairs(title: str, pairs: list[tuple[str, str]]) -> None:
     """Names and what they mean, in two columns."""
-    console = Console(highlight=False)
+    console = _wide()
     console.print(f"[bold]{escape(title)}[/]")
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, meaning in pairs:

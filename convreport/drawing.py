@@ -38,7 +38,10 @@ def draw_section(section: Section, scope: Scope, plan: Plan, store: Store, netwo
     new, reused, failed = count(in_order)
     emit(events.SectionFinished(section.name, new, reused, failed, time.monotonic() - started))
     purpose = (type(section).__doc__ or "").strip()
-    return SectionDrawn(section.name, section.page, to_json(section), purpose, in_order)
+    silence = "" if subjects else section.silence(scope)
+    if silence:
+        emit(events.Warned(f"{section.name}: {silence}"))
+    return SectionDrawn(section.name, section.page, to_json(section), purpose, in_order, silence)
 
 
 def _batches(section: Section, missing: Sequence[Subject]) -> Iterator[tuple[Subject, ...]]:
@@ -59,7 +62,10 @@ def _draw_batch(
     network: Opener,
     emit: Emit,
 ) -> list[Drawn]:
-    """Draw and store; a failure becomes the reason shown in the drawing's place."""
+    """Draw and store; a failure becomes the reason shown in the drawing's place.
+
+    Where a batch fails its subjects are tried one by one, so that one bad layer costs only its own drawing.
+    """
     opened = network()  # a model that cannot be opened is the end of the build, not a failed drawing
     try:
         drawings = section.draw(batch, scope, opened)
@@ -68,6 +74,9 @@ def _draw_batch(
             for subject, drawing in zip(batch, drawings, strict=True)
         ]
     except Exception as error:
+        if len(batch) > 1 and not plan.strict:
+            alone = [_draw_batch(section, (one,), keys, scope, plan, store, network, emit) for one in batch]
+            return [drawn for drawings in alone for drawn in drawings]
         reason = error.message if isinstance(error, ConvreportError) else f"{type(error).__name__}: {error}"
         if plan.strict:
             raise ConvreportError(

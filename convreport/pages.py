@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound
 from markupsafe import Markup
 
-from convreport import wording
+from convreport import summary, wording
 from convreport.atlas import paged_layers, write_text
 from convreport.core import assets
 from convreport.core.recipes import RECIPES
@@ -25,7 +25,13 @@ def compose(models: Sequence[Data], templates: Path | None = None) -> list[Page]
     pages = [_page(environment, "home.md", "index.md", "Model atlas", models=models)]
     for data in models:
         model = _Model(environment, data)
-        pages += [model.overview(), *model.layer_pages(), *model.picture_pages(), *model.viewer_data()]
+        pages += [
+            model.overview(),
+            *model.mistakes_page(),
+            *model.layer_pages(),
+            *model.picture_pages(),
+            *model.viewer_data(),
+        ]
     return pages
 
 
@@ -68,7 +74,33 @@ class _Model:
         rows = self._data["highlights"]["rows"]
         journey = [{**self._layers[path], "row": row, "slug": self._data["slugs"][path]} for path, row in rows.items()]
         return self._page(
-            "model.md", "index.md", self._data["model"]["name"], sections=sections, journey=journey, up=""
+            "model.md",
+            "index.md",
+            self._data["model"]["name"],
+            sections=sections,
+            journey=journey,
+            up="",
+            judged=summary.judged(self._data),
+        )
+
+    def mistakes_page(self) -> Iterator[Page]:
+        """The pictures it got wrong, the surest first; no page where there are none."""
+        verdict = summary.judged(self._data)
+        if verdict is None or not verdict["wrong"]:
+            return
+        samples = {sample["slug"]: sample for sample in self._data["samples"]}
+        mistakes = []
+        for drawing in verdict["wrong"]:
+            facts, figures = drawing["facts"], drawing["figures"]
+            said, truth = (
+                {**one, "overlay": figures[f"overlay{place}"]} for place, one in summary.said_and_true(facts)
+            )
+            mistakes.append(
+                {"sample": samples[drawing["sample"]], "said": said, "truth": truth, "rank": facts["truth"]["rank"]}
+            )
+        mistakes.sort(key=lambda one: -one["said"]["probability"])
+        yield self._page(
+            "mistakes.md", "mistakes.md", f"{self._data['model']['name']}: mistakes", mistakes=mistakes, judged=verdict
         )
 
     def layer_pages(self) -> Iterator[Page]:
@@ -130,7 +162,7 @@ class _Model:
             model=self._data["model"],
             slugs=self._data["slugs"],
             paged=set(self._paged),
-            strip=_strip(self._data["model"]["layers"]),
+            strip=summary.strip(self._data["model"]["layers"]),
             **context,
         )
 
@@ -202,44 +234,6 @@ def _failures(drawings: Iterable[Data]) -> list[tuple[str, int]]:
         if reason := drawing.get("failure"):
             counts[reason] = counts.get(reason, 0) + 1
     return list(counts.items())
-
-
-HIDDEN_IN_LONG_STRIPS = (
-    "Activation",
-    "ReLU",
-    "BatchNormalization",
-    "Dropout",
-    "ZeroPadding2D",
-    "InputLayer",
-    "Reshape",
-)
-
-
-def _strip(layers: Sequence[Data]) -> list[dict[str, Any]]:
-    """The layers as bars: height tells the map's size, width the units; very long networks show what computes."""
-    shown = layers
-    if len(layers) > 60:
-        shown = [layer for layer in layers if layer["kind"] not in HIDDEN_IN_LONG_STRIPS]
-    tallest = max((layer["shape"][0] or 1 for layer in shown if len(layer["shape"]) == 3), default=1)
-    bars = []
-    for layer in shown:
-        spatial = len(layer["shape"]) == 3
-        side = (layer["shape"][0] or 1) if spatial else 1
-        units = layer["shape"][-1] or 1 if layer["shape"] else 1
-        height = 14 + round(58 * (side / tallest) ** 0.6)
-        width = 6 + round(2.2 * max(units, 1) ** 0.38)
-        bars.append({**layer, "height": height, "width": width, "family": _family(layer["kind"])})
-    return bars
-
-
-def _family(kind: str) -> str:
-    if "Conv" in kind:
-        return "conv"
-    if "Pooling" in kind:
-        return "pool"
-    if kind in ("Add", "Concatenate", "Multiply", "Average", "Maximum"):
-        return "merge"
-    return "dense" if kind == "Dense" else "other"
 
 
 def _page(environment: Environment, template: str, path: str, title: str, **context: Any) -> Page:

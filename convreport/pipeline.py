@@ -6,19 +6,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from convreport import pages, press, site
+from convreport import pages, pictures, press, site
 from convreport.atlas import Atlas
-from convreport.core import events, layers, samples, units
+from convreport.core import events, layers, notes, samples, units
+from convreport.core.card import ModelCard
 from convreport.core.codec import to_json
 from convreport.core.drawn import count
 from convreport.core.events import Emit
 from convreport.core.protocols import Network, Plan
 from convreport.core.store import Store
-from convreport.core.types import ModelCard, Scope
-from convreport.demo import scenes
+from convreport.core.types import Scope
 from convreport.drawing import Opener, code_digest, draw_section, versions
-from convreport.model.load import Request, identity, load, name_of
+from convreport.model.load import Loaded, identity, load, name_of
 from convreport.model.memory import Memory
+from convreport.model.request import Request
 
 
 def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
@@ -28,15 +29,15 @@ def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
     """
     started = time.monotonic()
     choice = units.parse(plan.filters)
-    request = Request(plan.model, plan.name, plan.weights, plan.preprocess, plan.seed)
+    request = Request.of(plan)
     name_of(request)  # a mistyped model costs nothing
     atlas = Atlas.open(plan.out, create=True)
     store = Store(atlas.cache)
     card, network = _find_model(request, Memory(atlas.cache / "models.json", _describers()), emit)
     atlas.claim(card.slug, card.name, identity(request))
-    reading = _read_samples(plan, emit)
+    card, shown = pictures.look_at(plan, card, emit)
     chosen = layers.choose(card, plan.layers, everything=plan.all_layers)
-    scope = Scope(card, reading.samples, choice, plan.seed, chosen, plan.fit)
+    scope = Scope(card, shown, choice, plan.seed, chosen, plan.fit)
     drawn = [draw_section(section, scope, plan, store, network, emit) for section in plan.sections]
     with atlas.locked():
         press.publish(atlas, store, scope, drawn, {"command": command, "settings": _settings(plan), **versions()})
@@ -46,6 +47,25 @@ def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
     built = events.Built(str(index), new, reused, failed, time.monotonic() - started)
     emit(built)
     return built
+
+
+def understand(plan: Plan) -> Loaded:
+    """Load the plan's model and describe it, and nothing more."""
+    return load(Request.of(plan))
+
+
+def promises(plan: Plan, card: ModelCard) -> list[tuple[str, str]]:
+    """(section, what it would draw of this model for one picture, or why it would not)."""
+    one = samples.natural(1).samples
+    scope = Scope(card, one, units.parse(plan.filters), plan.seed, layers.choose(card, plan.layers), plan.fit)
+    found = []
+    for section in plan.sections:
+        subjects = section.subjects(scope)
+        shown = list(dict.fromkeys(subject.layer for subject in subjects if subject.layer))
+        where = f" on {', '.join(shown)}" if shown else ""
+        number = f"{len(subjects)} drawing{'s' if len(subjects) != 1 else ''}"
+        found.append((section.name, f"{number}{where}" if subjects else section.silence(scope)))
+    return found
 
 
 def make_site(atlas: Atlas, templates: Path | None, emit: Emit) -> Path:
@@ -83,36 +103,17 @@ def _find_model(request: Request, memory: Memory, emit: Emit) -> tuple[ModelCard
             remembered is not None,
         )
     )
+    for note in notes.of(card):
+        emit(events.Warned(note))
     return card, network
 
 
 def _describers() -> dict[str, str]:
     """What a remembered card rests on beside the model's files: the framework, and the code that describes models."""
     return versions() | {
-        name: code_digest(f"convreport.model.{name}") for name in ("load", "catalog", "graph", "fields")
+        name: code_digest(f"convreport.model.{name}")
+        for name in ("load", "catalog", "describe", "evidence", "feed", "fields", "graph", "heads", "trace", "reach")
     }
-
-
-def _read_samples(plan: Plan, emit: Emit) -> samples.Reading:
-    """The user's pictures; else the scenes for the demo, free photos for any other model."""
-    if plan.images:
-        reading = samples.read(plan.images, plan.max_images)
-    elif plan.model == "demo":
-        drawn = [scenes.scene(index, seed=scenes.SHOWN, size=3 * scenes.SIZE) for index in range(len(scenes.CLASSES))]
-        named = samples.named_samples((scenes.CLASSES[one.label], one.pixels) for one in drawn[: plan.max_images])
-        reading = samples.Reading(tuple(named), (), len(drawn))
-    else:
-        reading = samples.natural(plan.max_images)
-    for name, reason in reading.skipped:
-        emit(events.Warned(f"Skipped {name}: {reason}."))
-    if plan.images and reading.found > len(reading.samples) + len(reading.skipped):
-        emit(
-            events.Warned(
-                f"Took {len(reading.samples)} of {reading.found} pictures, evenly.", "--max-images N takes more."
-            )
-        )
-    emit(events.SamplesRead(len(reading.samples), len(reading.skipped)))
-    return reading
 
 
 def _settings(plan: Plan) -> dict[str, Any]:
@@ -120,10 +121,12 @@ def _settings(plan: Plan) -> dict[str, Any]:
     shown = {
         field.name: getattr(plan, field.name)
         for field in dataclasses.fields(plan)
-        if field.name not in ("out", "templates", "sections", "fresh", "strict")
+        if field.name not in ("out", "templates", "sections", "fresh", "strict", "at_hand")
     }
     shown["images"] = ["DIR" if Path(image).is_dir() else Path(image).name for image in plan.images]
-    shown["model"] = Path(plan.model).name
-    if plan.weights is not None:
-        shown["weights"] = Path(plan.weights).name
-    return {key: to_json(value) for key, value in shown.items() if value is not None and value not in ([], ())}
+    shown["model"] = Request.of(plan).shown
+    shown["input"] = [f"{name}={Path(value).name}" for name, _, value in (one.partition("=") for one in plan.input)]
+    for name in ("weights", "labels", "truth"):
+        if shown[name] is not None:
+            shown[name] = Path(shown[name]).name
+    return {key: to_json(value) for key, value in shown.items() if value is not None and value not in ([], (), False)}

@@ -13,7 +13,7 @@ import numpy as np
 
 from convreport import __version__
 from convreport.atlas import FORMAT, Atlas, write_text
-from convreport.core import pixels
+from convreport.core import arrays, notes, pixels
 from convreport.core.codec import to_json
 from convreport.core.drawn import Drawn, SectionDrawn
 from convreport.core.samples import unique_slug
@@ -22,6 +22,7 @@ from convreport.core.types import FigureKind, Pixels, Sample, Scope
 
 COLUMNS, ROWS = 8, 4  # tiles of a sprite sheet
 CONTACT_MARGIN = 5  # pixels between the tiles of a contact sheet, as in the sources
+CHANNEL_TILE, CHANNEL_COLUMNS = 192, 4  # pixels of a channel's tile, and how many a row
 COVER = 40  # tiles of the picture that stands for the model on the home page
 
 
@@ -35,6 +36,8 @@ def publish(atlas: Atlas, store: Store, scope: Scope, drawn: Sequence[SectionDra
         "format": FORMAT,
         "model": to_json(card),
         "preprocessing": card.preprocessing.words,
+        "answers": notes.head(card),
+        "notes": notes.of(card),
         "slugs": slugs,
         "samples": [press.sample(sample) for sample in scope.samples],
         "sections": sections,
@@ -92,6 +95,7 @@ class Press:
             "page": drawn.page,
             "options": to_json(drawn.options),
             "purpose": drawn.purpose,
+            "silence": drawn.silence,
             "drawings": [self._drawing(drawn.name, one, slugs) for one in drawn.drawn],
             "sheets": [
                 sheet
@@ -107,13 +111,27 @@ class Press:
         shown = pixels.fit_within(sample.pixels, pixels.PUBLISHED)
         file = f"figures/pictures/{sample.slug}.webp"
         self._file(file, sample.digest, lambda: pixels.encode(shown, "photo", 88))
-        return {
+        data: dict[str, Any] = {
             "name": sample.name,
             "slug": sample.slug,
             "digest": sample.digest,
             "file": file,
             "size": list(shown.shape[:2]),
         }
+        if sample.planes is not None and sample.planes.shape[2] not in (1, 3):
+            data["channels"] = self._channels(sample)
+        return data
+
+    def _channels(self, sample: Sample) -> dict[str, Any]:
+        """Each channel of a picture of many, as a gray tile of its own."""
+        assert sample.planes is not None
+        planes = sample.planes
+        tiles = np.stack([pixels.fit_within(one, CHANNEL_TILE) for one in arrays.channels_of(planes)])
+        sheet = pixels.tile(tiles, CHANNEL_COLUMNS, margin=4, ground=(128, 128, 128))
+        file = f"figures/pictures/{sample.slug}-channels.webp"
+        self._file(file, f"channels {sample.digest}", lambda: pixels.encode(sheet, "photo", 88))
+        ranges = [[float(f"{plane.min():.4g}"), float(f"{plane.max():.4g}")] for plane in planes.transpose(2, 0, 1)]
+        return {"file": file, "size": list(sheet.shape[:2]), "ranges": ranges}
 
     def mosaic(self, file: str, figures: Sequence[StoredFigure], columns: int, side: int = 0) -> dict[str, Any] | None:
         """Some stored tiles as one published picture (for the home page, the journey); None if there are none.

@@ -39,6 +39,17 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f} %" if share >= 0.0995 or share == 0 else f"{share * 100:.1f} %"
 
 
+def answer(one: Mapping[str, Any], measure: str) -> str:
+    """What a network says of a class: a share in percent, or a number where it predicts numbers."""
+    return short(one["probability"]) if measure == "value" else percent(one["probability"])
+
+
+def ordinal(number: int) -> str:
+    """A place in a ranking."""
+    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
 def shape(sides: Sequence[int | None]) -> str:
     """A shape as people write it."""
     return " × ".join("any" if side is None else str(side) for side in sides)
@@ -60,5 +71,5 @@ def readable(name: str) -> str:
 
 FILTERS = {
     "md": markdown_text, "title": page_title, "short": short, "percent": percent, "shape": shape, "field": field,
-    "readable": readable,
+    "readable": readable, "answer": answer, "ordinal": ordinal,
 }  # fmt: skip

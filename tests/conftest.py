@@ -68,8 +68,9 @@ def real():
 @pytest.fixture(scope="session")
 def demo():
     """The embedded model behind the Network protocol."""
-    from convreport.model.load import Request, load
+    from convreport.model.load import load
     from convreport.model.network import KerasNetwork
+    from convreport.model.request import Request
 
     return KerasNetwork(load(Request("demo")))
 

@@ -102,21 +102,23 @@ def copy_of(model, side):
     return twin
 
 
-def network(model):
+def network(model, **words):
     """A Keras model object behind the Network protocol."""
-    from convreport.model.load import Loaded, Request, describe
+    from convreport.model.load import load
     from convreport.model.network import KerasNetwork
+    from convreport.model.request import Request
 
-    return KerasNetwork(Loaded(model, describe(model, model.name, Request(model.name), "a test"), ()))
+    return KerasNetwork(load(Request(model.name, live=model, **words)))
 
 
 def sample(pixels, name="sample"):
     from convreport.core.samples import named_samples
+    from convreport.core.types import Picture
 
     pixels = np.asarray(pixels, np.uint8)
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, 2)
-    return next(iter(named_samples([(name, pixels)])))
+    return next(iter(named_samples([Picture(name, pixels)])))
 
 
 def noise(side, seed=0, name="noise"):

@@ -13,7 +13,8 @@ T = TypeVar("T")
 def to_json(value: Any) -> Any:
     """Plain JSON of a value made of dataclasses, tuples, mappings and scalars."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        told = [field for field in dataclasses.fields(value) if field.metadata.get("json", True)]
+        return {field.name: to_json(getattr(value, field.name)) for field in told}
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

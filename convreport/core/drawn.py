@@ -21,13 +21,14 @@ class Drawn:
 
 @dataclass(frozen=True)
 class SectionDrawn:
-    """Everything one section drew, with what a page must know of the section."""
+    """Everything one section drew, with what a page must know of the section; `silence` says why it drew nothing."""
 
     name: str
     page: str
     options: Mapping[str, Any]
     purpose: str
     drawn: tuple[Drawn, ...]
+    silence: str = ""
 
 
 def count(drawn: Sequence[Drawn]) -> tuple[int, int, int]:

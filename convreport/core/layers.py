@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
+from convreport.core.card import LayerInfo, ModelCard
 from convreport.core.errors import UsageError, did_you_mean
-from convreport.core.types import LayerInfo, ModelCard
 
 CONVOLUTIONS = ("Conv2D", "SeparableConv2D", "Conv2DTranspose", "DepthwiseConv2D")
 MERGES = ("Add", "Concatenate", "Average", "Maximum", "Multiply", "Subtract")
-NOT_DRAWN = ("InputLayer", "Rescaling", "Normalization", "Resizing")
+NOT_DRAWN = (
+    "InputLayer", "Rescaling", "Normalization", "Resizing", "CenterCrop", "Divide", "TrueDivide", "Dropout",
+    "SpatialDropout2D",
+)  # fmt: skip
 
 
 def is_pooling(layer: LayerInfo) -> bool:
@@ -17,22 +21,34 @@ def is_pooling(layer: LayerInfo) -> bool:
 
 
 def spatial(card: ModelCard) -> list[LayerInfo]:
-    """The layers whose output is a stack of maps, input and preprocessing left out."""
-    return [layer for layer in card.layers if layer.spatial and layer.kind not in NOT_DRAWN and not _is_random(layer)]
+    """The layers whose output is a stack of maps of the picture, input and preprocessing left out."""
+    return [layer for layer in card.layers if is_map(layer)]
+
+
+def is_map(layer: LayerInfo) -> bool:
+    """Is its output a stack of maps of the picture that somebody would look at?"""
+    return (
+        layer.spatial
+        and layer.reads_picture
+        and layer.kind not in NOT_DRAWN
+        and not layer.kind.startswith("Random")
+        and layer.units > 0
+    )
 
 
 def telling(card: ModelCard) -> list[LayerInfo]:
     """One layer a resolution: the last merge of branches in a net that merges, else the first convolution.
 
     These are the layers the sources of this field show: VGG16's block1_conv1 ... block5_conv1, a ResNet's last Add of
-    each stage.
+    each stage. A block of the user's own counts as a merge, tokens as a resolution of their own.
     """
-    chosen: dict[tuple[int | None, ...], LayerInfo] = {}
+    chosen: dict[Any, LayerInfo] = {}
+    blocks = {layer.path.rpartition("/")[0] for layer in card.layers}
     for layer in spatial(card):
-        size = resolution(layer)
+        size = (resolution(layer), layer.grid is not None)
         if layer.kind in CONVOLUTIONS and layer.kind != "DepthwiseConv2D":
             chosen.setdefault(size, layer)
-        elif layer.kind in MERGES and layer.kind != "Multiply":
+        elif layer.path in blocks or (layer.kind in MERGES and layer.kind != "Multiply" and len(layer.inputs) > 1):
             chosen[size] = layer
     return [layer for layer in card.layers if layer in chosen.values() and _more_than_a_point(layer)]
 
@@ -45,12 +61,58 @@ def telling_and_pooled(card: ModelCard) -> list[LayerInfo]:
     ]
 
 
-def cam_layer(card: ModelCard) -> LayerInfo | None:
-    """Where Grad-CAM looks: the last map larger than a point that is no pooling (VGG16: block5_conv3)."""
-    for layer in reversed(spatial(card)):
-        if not is_pooling(layer) and _more_than_a_point(layer):
-            return layer
-    return None
+def cam_layer(card: ModelCard, wanted: str = "") -> LayerInfo | None:
+    """Where Grad-CAM looks: the last map larger than a point that the score depends on and that is no pooling.
+
+    In VGG16 that is block5_conv3. Where the output is itself a map, it is the last of the coarsest maps, where a
+    segmentation network knows most of the whole (Vinogradova et al. 2020). `wanted`, a path, glob or index, overrules;
+    UsageError where it names no map or several.
+    """
+    if wanted:
+        return _wanted_map(card, wanted)
+    if card.cam:
+        return card.layer(card.cam)
+    maps = cam_maps(card)
+    return maps[-1] if maps else None
+
+
+def cam_maps(card: ModelCard) -> list[LayerInfo]:
+    """The maps that the score may rest on, by the wiring, in network order: those among which Grad-CAM chooses the last."""
+    below = _ancestors(card, card.end) if card.end else {layer.path for layer in card.layers}
+    maps = [one for one in spatial(card) if not is_pooling(one) and _more_than_a_point(one) and one.path in below]
+    if card.dense:
+        maps = [layer for layer in maps if layer.path != card.end]
+        strides = [max(layer.receptive_field.stride) for layer in maps if layer.receptive_field is not None]
+        if strides:
+            maps = [one for one in maps if one.receptive_field and max(one.receptive_field.stride) == max(strides)]
+        else:
+            smallest = min((one.map[0] or 1 for one in maps), default=0)
+            maps = [layer for layer in maps if (layer.map[0] or 1) == smallest]
+    return maps
+
+
+def _wanted_map(card: ModelCard, wanted: str) -> LayerInfo:
+    found = list(_matching(card, wanted))
+    if len(found) > 1:
+        raise UsageError(f"--cam-layer {wanted} names {len(found)} layers.", f"Name one, such as {found[-1].path}.")
+    if not found[0].spatial:
+        raise UsageError(
+            f"--cam-layer {found[0].path} is no map: its output is {' x '.join(map(str, found[0].shape))}.",
+            "Name a convolution, or another layer of height x width x channels.",
+        )
+    return found[0]
+
+
+def _ancestors(card: ModelCard, path: str) -> set[str]:
+    """A layer and all it reads, however far."""
+    known = {layer.path: layer for layer in card.layers}
+    waiting, found = [path], set[str]()
+    while waiting:
+        one = waiting.pop()
+        if one in known and one not in found:
+            found.add(one)
+            waiting += known[one].inputs
+    return found
 
 
 def first_convolution(card: ModelCard) -> LayerInfo | None:
@@ -77,7 +139,7 @@ def choose(card: ModelCard, words: Sequence[str], *, everything: bool = False) -
 def resolution(layer: LayerInfo) -> tuple[int | None, ...]:
     """What the layers of one stage share: the stride where it is known, else the size of the map."""
     field = layer.receptive_field
-    return field.stride if field is not None and min(field.stride) > 0 else layer.shape[:2]
+    return field.stride if field is not None and min(field.stride) > 0 else layer.map
 
 
 def _matching(card: ModelCard, word: str) -> Iterable[LayerInfo]:
@@ -102,8 +164,4 @@ def _matching(card: ModelCard, word: str) -> Iterable[LayerInfo]:
 
 
 def _more_than_a_point(layer: LayerInfo) -> bool:
-    return any(side is None or side > 1 for side in layer.shape[:2])
-
-
-def _is_random(layer: LayerInfo) -> bool:
-    return layer.kind.startswith("Random")
+    return any(side is None or side > 1 for side in layer.map)

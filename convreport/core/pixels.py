@@ -40,6 +40,20 @@ def shrink(tiles: Pixels, most: int) -> Pixels:
     return (blocks.mean((2, 4)) + 0.5).astype(np.uint8)
 
 
+def in_gray(picture: Pixels) -> Pixels:
+    """A colour picture (h, w, 3) in gray, its luma (ITU-R BT.601) three times."""
+    luma = (picture @ np.array([0.299, 0.587, 0.114], np.float32) + 0.5).astype(np.uint8)
+    return np.repeat(luma[..., None], 3, axis=2)
+
+
+def in_colour(picture: Pixels) -> Pixels:
+    """A picture (h, w, channels) of any number of channels as colour: three as they are, others as gray planes in a square."""
+    if picture.shape[2] == 3:
+        return picture
+    planes = np.repeat(picture.transpose(2, 0, 1)[..., None], 3, axis=3)
+    return tile(planes, int(np.ceil(np.sqrt(len(planes)))), margin=1, ground=(128, 128, 128))
+
+
 def tile(tiles: Pixels, columns: int, *, margin: int = 0, ground: int | tuple[int, ...] = 0) -> Pixels:
     """Tiles (n, h, w[, c]) side by side, row by row, `columns` a row; the last row may be short."""
     count, height, width = tiles.shape[:3]

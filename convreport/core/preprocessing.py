@@ -1,10 +1,12 @@
 """How a picture in 0..255 becomes the numbers a network was trained on: per channel a scale and a shift, maybe BGR.
 
 The five conventions in use are all of this form, so one value describes any of them, forwards and backwards, for numpy
-arrays and framework tensors alike.
+arrays and framework tensors alike. A user's own function is brought to this form where it has it, and called where not.
 """
 
-from dataclasses import dataclass
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,24 +16,77 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """x -> channels(x) * scale + shift for x in 0..255; scale and shift hold one number a channel, or one for all."""
+    """x -> channels(x) * scale + shift for x in 0..255; scale and shift hold one number a channel, or one for all.
+
+    `function` names a user's own ("module:function"); where `called` is set it is not of that form and is called itself,
+    with a batch (n, height, width, channels) of float32. `live` is the function, where it has no importable name.
+    """
 
     mode: str
     scale: tuple[float, ...] = (1.0,)
     shift: tuple[float, ...] = (0.0,)
     bgr: bool = False
     why: str = ""
+    function: str = ""
+    called: bool = False
+    code: str = ""
+    live: Callable[[Any], Any] | None = field(default=None, repr=False, compare=False, metadata={"json": False})
 
     def apply(self, pixels: T) -> T:
-        """Network input from pixels in 0..255, channels last; an array or a tensor."""
+        """Network input from pixels in 0..255, (n, height, width, channels); an array or a tensor."""
         x: Any = pixels
+        if self.called:
+            function = self.live or imported(self.function)
+            return function(x.copy() if isinstance(x, np.ndarray) else x)  # some work in place
         x = x[..., ::-1] if self.bgr else x
         return x * np.array(self.scale, np.float32) + np.array(self.shift, np.float32)
 
     @property
+    def key(self) -> tuple[Any, ...]:
+        """All that shapes the numbers, for cache keys."""
+        return (self.scale, self.shift, self.bgr, self.function if self.called else "", self.code)
+
+    @property
     def words(self) -> str:
         """The formula as a reader would write it."""
+        if self.function:
+            how = "called on 0..255" if self.called else _formula(self)
+            return f"{self.function} ({how})"
         return _WORDS[self.mode]
+
+
+def imported(name: str) -> Callable[[Any], Any]:
+    """The function that "module:function" names; ImportError, AttributeError or ValueError if there is none."""
+    module, colon, attribute = name.partition(":")
+    if not colon or not module or not attribute:
+        raise ValueError(f"'{name}' is not of the form module:function")
+    found: Any = importlib.import_module(module)
+    for part in attribute.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def of_function(function: Callable[[Any], Any], name: str, channels: int, code: str = "") -> Preprocessing:
+    """A user's function as a value: measured, and put into the affine form if it has it, else to be called.
+
+    Raises whatever the function raises, and ValueError if it changes the shape.
+    """
+    draw = np.random.default_rng(0).uniform(0, 255, (2, 9, 9, channels)).astype(np.float32)
+    made = np.asarray(function(draw.copy()), np.float64)
+    if made.shape != draw.shape:
+        raise ValueError(f"it turns {draw.shape} into {made.shape}")
+    for bgr in (False, True) if channels == 3 else (False,):
+        seen = draw[..., ::-1] if bgr else draw
+        fits = [np.polyfit(seen[..., c].ravel(), made[..., c].ravel(), 1) for c in range(channels)]
+        scale, shift = (tuple(float(fit[part]) for fit in fits) for part in (0, 1))
+        if np.abs(seen * np.array(scale) + np.array(shift) - made).max() <= 1e-4 * (np.abs(made).max() + 1e-6):
+            return Preprocessing("own", scale, shift, bgr, function=name)
+    return Preprocessing("own", function=name, called=True, code=code, live=function)
+
+
+def _formula(preprocessing: Preprocessing) -> str:
+    numbers = [", ".join(f"{value:.4g}" for value in values) for values in (preprocessing.scale, preprocessing.shift)]
+    return f"{'BGR, ' if preprocessing.bgr else ''}x * ({numbers[0]}) + ({numbers[1]})"
 
 
 _WORDS = {
@@ -55,3 +110,4 @@ MODES = {
         tuple(-mean / deviation for mean, deviation in zip(_MEAN, _DEVIATION, strict=True)),
     ),
 }
+COLOUR_ONLY = ("caffe", "torch")  # these have a number a colour

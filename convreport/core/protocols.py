@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from convreport.core.card import ModelCard
 from convreport.core.types import (
     Array,
     Ascent,
     Drawing,
     Look,
-    ModelCard,
     Objective,
     PageKind,
+    Picture,
     Recipe,
     Sample,
     Scope,
@@ -59,9 +60,24 @@ class Section(Protocol):
         """What may be drawn together: by layer for ascent, by picture for Grad-CAM and activations."""
         ...
 
+    def silence(self, scope: Scope) -> str:
+        """Why there is nothing to draw, in one sentence; asked only where `subjects` is empty."""
+        ...
+
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
         """Do it: one drawing a subject, in order."""
         ...
+
+
+@dataclass(frozen=True)
+class AtHand:
+    """What a caller in Python hands over instead of naming it: a model, a preprocessing, inputs, labels, pictures."""
+
+    model: Any = None
+    preprocess: Any = None
+    inputs: tuple[tuple[str, Any], ...] = ()
+    labels: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,4 +99,13 @@ class Plan:
     seed: int = 0
     fresh: bool = False
     strict: bool = False
+    arch: str | None = None
+    no_top: bool = False
+    custom: tuple[str, ...] = ()
+    unsafe: bool = False
+    input: tuple[str, ...] = ()
+    output: str | None = None
+    labels: Path | None = None
+    truth: Path | None = None
     sections: tuple[Section, ...] = ()
+    at_hand: AtHand = AtHand()

@@ -1,110 +1,59 @@
-"""Picture files -> Samples, shown right whatever they are; and how a Sample meets a network's input and comes back."""
+"""Picture files -> Samples, shown right whatever they are."""
 
+import dataclasses
 import glob
 import io
 import os
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from convreport.core import pixels
-from convreport.core.errors import ImageError, UsageError, did_you_mean
-from convreport.core.types import Array, Pixels, Sample
+from convreport.core import arrays, pixels, truth
+from convreport.core.errors import ImageError, did_you_mean
+from convreport.core.types import Picture, Pixels, Sample
 
 LONGEST = 1024  # pixels; larger pictures are brought down to this, more than any network here takes
 HUGE = 120_000_000  # pixels; beyond this a file is a mistake or an attack
-FITS = ("stretch", "crop", "pad")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What came of reading: the samples, (file name, reason) of what was skipped, and how many pictures were there."""
+    """What came of reading: the samples, (file name, reason) of what was skipped, how many pictures were there, and the
+    folders they lay in.
+    """
 
     samples: tuple[Sample, ...]
     skipped: tuple[tuple[str, str], ...]
     found: int
+    folders: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Fit:
-    """How a picture met the input: picture pixel p lies at p * scale + offset, per axis (height, width).
+def read(patterns: Sequence[str], most: int, table: Mapping[str, str] | None = None) -> Reading:
+    """The pictures that files, folders and globs name, at most `most`, taken evenly; unreadable ones are skipped, named.
 
-    `size` is the input's, `picture` the sample's.
+    `table` says what each shows; without one, the folder it lies in does.
     """
-
-    scale: tuple[float, float]
-    offset: tuple[float, float]
-    size: tuple[int, int]
-    picture: tuple[int, int]
-
-    def back(self, plane: Array) -> Array:
-        """A map over the input (any resolution) at the picture's size and place, bilinear; zero where nothing was seen."""
-        rows, columns = (self._cells(axis, plane.shape[axis]) for axis in (0, 1))
-        across = np.stack([np.interp(columns, np.arange(plane.shape[1]), row) for row in plane])
-        full = np.stack([np.interp(rows, np.arange(plane.shape[0]), column) for column in across.T], 1)
-        seen = _within(rows, plane.shape[0])[:, None] & _within(columns, plane.shape[1])[None, :]
-        return (full * seen).astype(np.float32)
-
-    def _cells(self, axis: int, count: int) -> Array:
-        """Where the picture's pixel centres lie among `count` cells that share the input, cell 0's centre being 0."""
-        at_input = (np.arange(self.picture[axis]) + 0.5) * self.scale[axis] + self.offset[axis]
-        return at_input * count / self.size[axis] - 0.5
-
-
-def _within(places: Array, count: int) -> NDArray[np.bool_]:
-    return (places >= -0.5 - 1e-6) & (places <= count - 0.5 + 1e-6)
-
-
-def fit_of(picture: tuple[int, int], size: tuple[int, int], how: str) -> Fit:
-    """How a picture of that (height, width) meets an input of that size: stretched, cropped or padded."""
-    per_axis = (size[0] / picture[0], size[1] / picture[1])
-    if how == "stretch":
-        return Fit(per_axis, (0.0, 0.0), size, picture)
-    if how not in FITS:
-        raise UsageError(f"There is no fit '{how}'.", did_you_mean(how, FITS))
-    share = (max if how == "crop" else min)(per_axis)
-    inside = _scaled(picture, (share, share))
-    return Fit((share, share), ((size[0] - inside[0]) // 2, (size[1] - inside[1]) // 2), size, picture)
-
-
-def fit(sample: Sample, size: tuple[int, int], how: str) -> Array:
-    """A sample as a float32 (height, width, 3) in 0..255 for an input of that size, gray where it is padded."""
-    placed = fit_of((sample.pixels.shape[0], sample.pixels.shape[1]), size, how)
-    inside = _scaled(placed.picture, placed.scale)
-    resized = Image.fromarray(sample.pixels).resize((inside[1], inside[0]), Image.Resampling.BILINEAR)
-    offset = (int(placed.offset[0]), int(placed.offset[1]))
-    canvas = np.full((*size, 3), 127.5, np.float32)
-    into = tuple(slice(max(0, o), max(0, o) + min(s, i)) for o, s, i in zip(offset, size, inside, strict=True))
-    out_of = tuple(slice(max(0, -o), max(0, -o) + min(s, i)) for o, s, i in zip(offset, size, inside, strict=True))
-    canvas[into] = np.asarray(resized, np.float32)[out_of]
-    return canvas
-
-
-def _scaled(picture: tuple[int, int], scale: tuple[float, float]) -> tuple[int, int]:
-    return max(1, round(picture[0] * scale[0])), max(1, round(picture[1] * scale[1]))
-
-
-def read(patterns: Sequence[str], most: int) -> Reading:
-    """The pictures that files, folders and globs name, at most `most`, taken evenly; unreadable ones are skipped, named."""
     candidates, skipped = _candidates(patterns)
     evenly = np.linspace(0, len(candidates) - 1, min(most, len(candidates))).round().astype(int).tolist()
     # Where a picked file turns out to be no picture, the next one that was not picked takes its place.
     spare = iter(sorted(set(range(len(candidates))) - set(evenly)))
-    pictures: list[tuple[int, Path, Pixels]] = []
+    pictures: list[tuple[int, Picture]] = []
     queue = list(evenly)
     while queue:
         index = queue.pop(0)
         try:
-            pictures.append((index, candidates[index], load(candidates[index])))
+            found = load(candidates[index])
+            said = truth.of_file(candidates[index], table)
+            pictures.append((index, dataclasses.replace(found, said=said)))
         except ImageError as error:
             skipped.append((candidates[index].name, error.message))
             queue.extend([spared] if (spared := next(spare, None)) is not None else [])
@@ -112,31 +61,38 @@ def read(patterns: Sequence[str], most: int) -> Reading:
         raise ImageError(
             f"None of the {len(skipped)} files given with --images can be read as a picture"
             + (f": {skipped[0][0]}: {skipped[0][1]}." if skipped else "."),
-            "Give PNG, JPEG, WebP, TIFF, GIF or BMP files.",
+            "Give PNG, JPEG, WebP, TIFF, GIF or BMP files, or arrays (.npy, .npz).",
         )
     pictures.sort(key=lambda one: one[0])
-    named = zip([path.stem for _, path, _ in pictures], [image for _, _, image in pictures], strict=True)
-    return Reading(tuple(named_samples(named)), tuple(skipped), len(candidates))
+    samples = tuple(named_samples(picture for _, picture in pictures))
+    folders = tuple(sorted({path.absolute().parent.name for path in candidates}))
+    return Reading(samples, tuple(skipped), len(candidates), folders)
 
 
-def natural(most: int) -> Reading:
-    """Free photos that ship with scikit-image: a cat, a coffee, a rocket, an astronaut."""
+def natural(most: int, *, gray: bool = False) -> Reading:
+    """Free photos that ship with scikit-image: a cat, a coffee, a rocket, an astronaut; in gray on request."""
     package = find_spec("skimage")
     if package is None or not package.submodule_search_locations:
         raise ImageError("scikit-image, which brings the sample photos, is not installed.", "Give your own: --images.")
     folder = Path(next(iter(package.submodule_search_locations))) / "data"
     names = {"cat": "chelsea.png", "coffee": "coffee.png", "rocket": "rocket.jpg", "astronaut": "astronaut.png"}
     chosen = list(names.items())[:most]
-    samples = named_samples((name, load(folder / file)) for name, file in chosen)
+    pictures = [dataclasses.replace(load(folder / file), name=name) for name, file in chosen]
+    if gray:
+        pictures = [dataclasses.replace(one, pixels=pixels.in_gray(one.pixels)) for one in pictures]
+    samples = named_samples(pictures)
     return Reading(tuple(samples), (), len(names))
 
 
-def named_samples(pictures: Iterable[tuple[str, Pixels]]) -> Iterator[Sample]:
-    """Samples with unique slugs from (name, pixels)."""
+def named_samples(pictures: Iterable[Picture]) -> Iterator[Sample]:
+    """Samples with unique slugs."""
     taken: set[str] = set()
-    for name, image in pictures:
-        content = blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).hexdigest()
-        yield Sample(name, unique_slug(name, taken), content, image)
+    for one in pictures:
+        state = blake2b(repr(one.pixels.shape).encode() + one.pixels.tobytes(), digest_size=16)
+        if one.planes is not None:
+            state.update(repr(one.planes.shape).encode() + np.ascontiguousarray(one.planes).tobytes())
+        slug_ = unique_slug(one.name, taken)
+        yield Sample(one.name, slug_, state.hexdigest(), one.pixels, one.planes, one.said, raw=one.raw)
 
 
 def slug(text: str) -> str:
@@ -155,20 +111,44 @@ def unique_slug(text: str, taken: set[str]) -> str:
     return candidate
 
 
-def load(path: Path) -> Pixels:
-    """A picture file as uint8 (height, width, 3): upright, in sRGB, its first frame, on white where transparent.
+def load(path: Path) -> Picture:
+    """A picture or array file: pixels uint8 (height, width, 3), upright, in sRGB, the first frame, on white where transparent.
 
-    Raises ImageError with a reason.
+    What has more channels, or finer steps, than that keeps them as `planes`. Raises ImageError with a reason.
     """
+    if path.suffix.lower() in arrays.ENDINGS:
+        return arrays.load(path, LONGEST)
+    try:
+        return _load_picture(path)
+    except ManyPlanesError:
+        with suppress(ImageError):  # pages that are no channels: the first is the picture
+            return arrays.load(path, LONGEST)
+        return _load_picture(path, first=True)
+    except ImageError:
+        if path.suffix.lower() in arrays.TIFF:  # many channels a pixel are beyond Pillow
+            return arrays.load(path, LONGEST)
+        raise
+
+
+class ManyPlanesError(ImageError):
+    """A TIFF of several pages, which may be channels."""
+
+
+def _load_picture(path: Path, *, first: bool = False) -> Picture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path) as picture:
                 if picture.width * picture.height > HUGE:
                     raise ImageError(f"{picture.width} x {picture.height} pixels are too many")
+                if picture.format == "TIFF" and getattr(picture, "n_frames", 1) > 1 and not first:
+                    raise ManyPlanesError("it has several pages")
                 picture.draft("RGB", (LONGEST, LONGEST))
                 upright = ImageOps.exif_transpose(picture)
-                return pixels.fit_within(_to_rgb(upright), LONGEST)
+                planes = None
+                if upright.mode in ("RGBA", "CMYK") and max(upright.size) <= LONGEST:
+                    planes = np.asarray(upright, np.float32)  # for a network that reads four channels
+                return Picture(path.stem, pixels.fit_within(_to_rgb(upright), LONGEST), planes)
     except ImageError:
         raise
     except Image.DecompressionBombError:
@@ -214,7 +194,7 @@ def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
 
 def _candidates(patterns: Sequence[str]) -> tuple[list[Path], list[tuple[str, str]]]:
     """The files that look like pictures by their endings, in order and once each; and those in folders that do not."""
-    known = set(Image.registered_extensions())
+    known = {*Image.registered_extensions(), *arrays.ENDINGS}
     files: dict[Path, None] = {}
     skipped: list[tuple[str, str]] = []
     for pattern in patterns:

@@ -1,4 +1,4 @@
-"""The nouns of convreport, frozen: what a model is, what is asked of it, what was drawn."""
+"""The nouns of convreport, frozen: what is asked of a model, and what was drawn."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from convreport.core.preprocessing import Preprocessing
+from convreport.core.card import LayerInfo, ModelCard
 
 Pixels = NDArray[np.uint8]
 Array = NDArray[Any]  # floats; float32 wherever it is large
@@ -15,115 +15,33 @@ Facts = Mapping[str, Any]  # JSON: text, numbers, booleans, None, lists and mapp
 
 
 @dataclass(frozen=True)
-class Field:
-    """The part of the input one cell of a feature map depends on, per axis (height, width), in input pixels.
-
-    Cell i sees the pixels offset + i * stride ... offset + i * stride + size - 1. `whole` says that every cell sees the
-    whole input (after global pooling, flattening, squeeze-and-excite): size and offset then mean nothing, and the stride
-    is (0, 0) where no map is left.
-    """
-
-    size: tuple[int, int]
-    stride: tuple[int, int]
-    offset: tuple[int, int]
-    whole: bool = False
-
-
-@dataclass(frozen=True)
-class LayerInfo:
-    """One layer as it stands in the network.
-
-    `path` is unique and names nested layers with slashes; `shape` is the output's without the batch axis, None where
-    the size is free; `inputs` are the paths of the layers it reads; `digest` covers its own and all its ancestors'
-    configuration and weights, so that a fine-tuned head leaves the digests below it alone.
-    """
-
-    path: str
-    kind: str
-    shape: tuple[int | None, ...]
-    params: int
-    trainable: int
-    activation: str | None
-    inputs: tuple[str, ...]
-    kernel: tuple[int, ...] | None
-    receptive_field: Field | None
-    digest: str
-
-    @property
-    def name(self) -> str:
-        """The last part of the path."""
-        return self.path.rsplit("/", 1)[-1]
-
-    @property
-    def units(self) -> int:
-        """The number of channels (of a feature map) or of neurons (of a dense layer)."""
-        return int(self.shape[-1] or 0) if self.shape else 0
-
-    @property
-    def spatial(self) -> bool:
-        """Is the output a stack of two-dimensional maps (height, width, channels)?"""
-        return len(self.shape) == 3
-
-    @property
-    def rectified(self) -> bool:
-        """Is the output never negative because a ReLU made it?"""
-        return self.activation in ("relu", "relu6")
-
-
-@dataclass(frozen=True)
-class Label:
-    """The name of a class, and its WordNet id where it has one."""
-
-    name: str
-    wnid: str = ""
-
-
-Head = Literal["softmax", "sigmoid", "logits", "none"]
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """All that is known of a model without TensorFlow; remembered by the digest of its weights.
-
-    `input` is (height, width, channels), None where the size is free; `classes` the length of the score vector, 0 for a
-    model without a classifier; `origin` says in words where the weights came from.
-    """
-
-    name: str
-    slug: str
-    source: str
-    origin: str
-    digest: str
-    layers: tuple[LayerInfo, ...]
-    input: tuple[int | None, int | None, int]
-    preprocessing: Preprocessing
-    head: Head
-    classes: int
-    labels: tuple[Label, ...]
-    params: int
-    trainable: int
-    repairs: tuple[str, ...] = ()
-
-    def layer(self, path: str) -> LayerInfo:
-        """The layer of that path; KeyError if there is none."""
-        for layer in self.layers:
-            if layer.path == path:
-                return layer
-        raise KeyError(path)
-
-    def label(self, index: int) -> Label:
-        """The label of a class index; a bare index where no names are known."""
-        return self.labels[index] if index < len(self.labels) else Label(f"class {index}")
-
-
-@dataclass(frozen=True)
 class Sample:
-    """A picture as its user sees it: upright, uint8 (height, width, 3), its name free of folders."""
+    """A picture as its user sees it: upright, uint8 (height, width, 3), its name free of folders.
+
+    `planes` is what the network is fed where that is more, or other, than three channels: float32 (height, width,
+    channels), in 0..255, or where `raw` is set numbers that are no pixels and are fed as they are. `said` is what the user says it shows, in their words, and
+    `truth` the class that means, if the model has it.
+    """
 
     name: str
     slug: str
     digest: str
     pixels: Pixels = field(repr=False, compare=False)
+    planes: Array | None = field(default=None, repr=False, compare=False)
+    said: str = ""
+    truth: int | None = None
+    raw: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as it was read, before it has a slug: see Sample. `said` is the name of its folder, or what --truth says."""
+
+    name: str
+    pixels: Pixels = field(repr=False, compare=False)
+    planes: Array | None = field(default=None, repr=False, compare=False)
+    said: str = ""
+    raw: bool = False
 
 
 @dataclass(frozen=True)
@@ -201,19 +119,27 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Ascent:
-    """What came of an ascent, one entry an objective: pictures uint8 (n, size, size, 3), float scores before and after."""
+    """What came of an ascent, one entry an objective: float scores before and after, and pictures.
+
+    The pictures are uint8 (n, size, size, channels): colour for three channels, else a gray plane a channel. `batch` is
+    how many climbed together in the end, fewer than usual where memory ran out.
+    """
 
     pictures: Pixels
     scores: Array
     starts: Array
+    batch: int = 0
 
 
 @dataclass(frozen=True)
 class Look:
     """A batch of n samples seen through the network.
 
-    `activations`: path -> (n, h, w, c) or (n, c); `gradients`: path -> (n, k, h, w, c), of the k asked scores with respect
-    to that layer's output; `scores` (n, classes): logits; `probabilities` likewise, in 0..1; `targets` (n, k): class indices.
+    `activations`: path -> (n, h, w, c) or (n, c), tokens folded to their grid, channels last; `gradients`: path ->
+    (n, k, h, w, c), of the k asked scores with respect to that layer's output. `scores` (n, classes): what
+    `ModelCard.score` says, over a dense map its mean over the class's region; `probabilities` likewise: in 0..1, the
+    share of the map a class takes where the output is dense, the scores themselves for a regression. `targets` (n, k):
+    class indices.
     """
 
     activations: Mapping[str, Array]

@@ -5,8 +5,9 @@ from zlib import crc32
 
 import numpy as np
 
+from convreport.core.card import LayerInfo
 from convreport.core.errors import UsageError
-from convreport.core.types import LayerInfo, UnitChoice
+from convreport.core.types import UnitChoice
 
 
 def parse(words: str) -> UnitChoice:

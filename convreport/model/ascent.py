@@ -7,61 +7,130 @@ its company.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convreport.core.types import Array, Ascent, ModelCard, Recipe
+from convreport.core.errors import ModelError
+from convreport.core.fitting import FREE_SIDE
+from convreport.core.types import Array, Ascent, Recipe
 from convreport.model import runtime
+from convreport.model.canvas import (
+    COLOURS,
+    MARGIN,
+    SMALLEST,
+    WIDE_MARGIN,
+    as_rgb,
+    calm,
+    displayed,
+    fitting_canvas,
+    generator,
+    raw_start,
+    spectrum_scale,
+    start_spectrum,
+    tile_size,
+    warps,
+)
+from convreport.model.describe import Understood
+from convreport.model.fields import CELLWISE, ENLARGING, MOVING, WINDOWS
+from convreport.model.folding import folded
 from convreport.model.graph import Call
 from convreport.model.probe import Reached, has_preactivation, probing
 
 # Fixed, and padded where units are few: a tile must not depend on its company. A second try is mostly for one or two.
 BATCH, SECOND_BATCH = 8, 4
-# Pixels of canvas on each side of a fitted tile, cut away at the end: borders are never clean. Small fields, whose
-# edges show most, get more.
-MARGIN, WIDE_MARGIN = 8, 16
-SMALLEST, LARGEST, MULTIPLE = 64, 128, 16  # pixels: sides of a fitted tile
-CALM_BELOW, CALMEST = 48, 0.6  # receptive fields, in pixels, under which the rate falls, and how far at most
 RESEED = 0x9E3779B9  # added to the seed of a second try
-# How much red, green and blue vary together in natural pictures (Lucid), over its largest column norm.
-COLOURS = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]], np.float32)
-COLOURS = COLOURS / np.linalg.norm(COLOURS, axis=0).max()
 
-
-def tile_size(card: ModelCard, layer: str) -> int:
-    """The side of a tile: about one and a half receptive fields, so that a pattern has room to repeat."""
-    field = card.layer(layer).receptive_field
-    wanted = LARGEST if field is None or field.whole else max(field.size) * 1.5
-    return int(min(max(-(-wanted // MULTIPLE) * MULTIPLE, SMALLEST), LARGEST))
-
-
-def calm(card: ModelCard, layer: str) -> float:
-    """How much of the recipe's rate a layer gets: units with small fields saturate into blotches at the full one."""
-    field = card.layer(layer).receptive_field
-    if field is None or field.whole:
-        return 1.0
-    return float(min(1.0, max(CALMEST, max(field.size) / CALM_BELOW)))
+# What keeps its meaning at any size of picture; below anything else the size is tried first.
+SIZELESS = {*CELLWISE, *WINDOWS, *MOVING, *ENLARGING, "InputLayer"} - {"Dense", "Concatenate"}
 
 
 class Climb:
-    """The traced steps of one recipe on one layer; runs any units of it in fixed batches."""
+    """The traced steps of one recipe on one layer; runs any units of it in fixed batches.
 
-    def __init__(self, model: Any, call: Call, card: ModelCard, recipe: Recipe, operations: Sequence[Any]) -> None:
+    `tile` is the (height, width) of its pictures: fitted to the receptive field, or the model's own input where the layer
+    takes no other (tokens with places, anything behind a Flatten).
+    """
+
+    def __init__(self, understood: Understood, call: Call, recipe: Recipe) -> None:
         self._tf = runtime.tensorflow()
-        self._model, self._call, self._card, self._recipe = model, call, card, recipe
-        self._operations = operations
+        self._understood, self._call, self._recipe = understood, call, recipe
+        self._card = card = understood.card
         self._channels = card.input[2]
-        fitted = recipe.size == 0
-        self.tile = tile_size(card, call.path) if fitted else recipe.size - 2 * recipe.trim
-        margin = WIDE_MARGIN if self.tile == SMALLEST else MARGIN
-        self._canvas = self._fitting_canvas(self.tile + 2 * margin) if fitted else recipe.size
         self._rate = recipe.rate * calm(card, call.path)
-        self._step = self._tf.function(self._take_step, autograph=False, reduce_retracing=True)
-        self._raw_step = self._tf.function(self._take_raw_step, autograph=False, reduce_retracing=True)
-        self._score = self._tf.function(self._objective_of_pixels, autograph=False, reduce_retracing=True)
+        fitted = recipe.size == 0
+        side = tile_size(card, call.path) if fitted else recipe.size - 2 * recipe.trim
+        margin = WIDE_MARGIN if side == SMALLEST else MARGIN
+        self._canvas = fitting_canvas(card, call.path, side + 2 * margin) if fitted else recipe.size
+        self.tile = (side, side)
+        self._fed: tuple[int, int] | None = None  # what of the canvas the model sees, where it takes one size only
+        self._compile(traced=True)
+        if not self._takes_any_size():
+            self._settle()
+
+    def _compile(self, *, traced: bool) -> None:
+        def compiled(function: Any) -> Any:
+            return self._tf.function(function, autograph=False, reduce_retracing=True) if traced else function
+
+        self._step = compiled(self._take_step)
+        self._raw_step = compiled(self._take_raw_step)
+        self._score = compiled(self._objective_of_pixels)
+
+    def _takes_any_size(self) -> bool:
+        """Is everything from the input up to this layer known not to mind the picture's size?"""
+        waiting, kinds = [self._call.path], set()
+        known = {layer.path: layer for layer in self._card.layers}
+        seen: set[str] = set()
+        while waiting:
+            path = waiting.pop()
+            if path in known and path not in seen:
+                seen.add(path)
+                kinds.add(known[path].kind)
+                waiting += known[path].inputs
+        python = any(
+            call.owner is not None or call.mixed for call in self._understood.wiring.calls if call.path in seen
+        )
+        return not python and kinds <= SIZELESS
+
+    def _settle(self) -> None:
+        """Find a size, and a way to run, that this layer takes: its input's own size, and step by step if need be."""
+        own = (self._card.input[0] or FREE_SIDE, self._card.input[1] or FREE_SIDE)
+        canvas, tile = self._canvas, self.tile
+        reasons = []
+        for traced in (True, False):
+            self._compile(traced=traced)
+            for fed in (None, own) if self._recipe.canvas == "picture" else (None,):
+                if fed is None:
+                    self._canvas, self.tile, self._fed = canvas, tile, None
+                else:
+                    self._canvas, self.tile, self._fed = max(fed), fed, fed
+                try:
+                    height = self._slope(self._tf.zeros([BATCH, self._canvas, self._canvas, self._channels]))
+                except self._tf.errors.ResourceExhaustedError:
+                    return  # the size is right; the batch will be halved
+                except ModelError:
+                    raise
+                except Exception as error:
+                    reasons.append(error)
+                    continue
+                if height is None:
+                    raise ModelError(
+                        f"No gradient reaches the picture from {self._call.path}.", "Nothing can be climbed there."
+                    )
+                return
+        line = (str(reasons[0]).strip().splitlines() or [type(reasons[0]).__name__])[0][:200]
+        raise ModelError(f"{self._call.path} cannot be climbed ({line}).", "Choose another layer.") from reasons[0]
+
+    def _slope(self, pictures: Any) -> Any:
+        """The gradient of the first unit for these pictures, by the way that will be climbed; None if there is none."""
+        tf = self._tf
+        units = tf.zeros([BATCH], tf.int32)
+        with tf.GradientTape() as tape:
+            tape.watch(pictures)
+            raw = self._recipe.canvas == "raw"
+            heights = self._objective(pictures, units) if raw else self._score(pictures, units)
+        return tape.gradient(heights, pictures)
 
     def run(self, units: Sequence[int], seed: int) -> Ascent:
         """Climb for every unit; one whose score did not rise gets a second start from another seed."""
@@ -76,6 +145,18 @@ class Climb:
         return first
 
     def _climb_all(self, units: Sequence[int], seed: int, batch: int) -> Ascent:
+        """All units in batches; where memory does not suffice for one, it is halved."""
+        try:
+            return self._climb_in_batches(units, seed, batch)
+        except self._tf.errors.ResourceExhaustedError:
+            if batch == 1:
+                raise ModelError(
+                    f"There is not enough memory for a single picture at {self._call.path}.",
+                    "Close other programs, or choose layers nearer the input.",
+                ) from None
+        return self._climb_all(units, seed, batch // 2)
+
+    def _climb_in_batches(self, units: Sequence[int], seed: int, batch: int) -> Ascent:
         parts = []
         for begin in range(0, len(units), batch):
             chunk = list(units[begin : begin + batch])
@@ -84,22 +165,22 @@ class Climb:
             part = climb(padded, seed)
             parts.append([value[: len(chunk)] for value in (part.pictures, part.scores, part.starts)])
         pictures, scores, starts = (np.concatenate(values) for values in zip(*parts, strict=True))
-        return Ascent(pictures, scores, starts)
+        return Ascent(pictures, scores, starts, batch)
 
     # -- a picture in 0..1 behind the model's own preprocessing: Fourier, decorrelated colour, warps, Adam
 
     def _climb_picture(self, units: list[int], seed: int) -> Ascent:
         tf, recipe, side = self._tf, self._recipe, self._canvas
         draws = [generator(seed, self._call.path, unit) for unit in units]
-        spectrum = tf.constant(np.stack([_start_spectrum(draw, side, self._channels) for draw in draws]))
-        warps = np.stack([_warps(draw, recipe, side, recipe.steps) for draw in draws], 1)
+        spectrum = tf.constant(np.stack([start_spectrum(draw, side, self._channels) for draw in draws]))
+        moves = np.stack([warps(draw, recipe, side, recipe.steps) for draw in draws], 1)
         which = tf.constant(units, tf.int32)
         steady = self._fixed_warps(len(units))
         state = (spectrum, tf.zeros_like(spectrum), tf.zeros_like(spectrum))
         start = best = self._robust_score(self._picture(spectrum), which, steady)
         best_picture = self._picture(spectrum).numpy()
         for step in range(recipe.steps):
-            state = self._step(*state, tf.constant(float(step)), tf.constant(warps[step]), which)
+            state = self._step(*state, tf.constant(float(step)), tf.constant(moves[step]), which)
             if step + 1 in (recipe.steps - recipe.steps // 4, recipe.steps):
                 picture = self._picture(state[0])
                 score = self._robust_score(picture, which, steady)
@@ -124,7 +205,7 @@ class Climb:
     def _picture(self, spectrum: Any) -> Any:
         """Fourier coefficients (n, 2, channels, side, side // 2 + 1) -> pictures (n, side, side, channels) in 0..1."""
         tf, side = self._tf, self._canvas
-        scaled = spectrum * _spectrum_scale(side)
+        scaled = spectrum * spectrum_scale(side)
         planes = tf.signal.irfft2d(tf.complex(scaled[:, 0], scaled[:, 1]), fft_length=[side, side]) / 4
         planes = tf.transpose(planes, [0, 2, 3, 1])
         return tf.sigmoid(planes @ COLOURS.T if self._channels == 3 else planes)
@@ -148,10 +229,20 @@ class Climb:
 
     def _fixed_warps(self, count: int) -> Array:
         draw = np.random.default_rng(0)
-        return np.repeat(_warps(draw, self._recipe, self._canvas, 4)[:, None], count, 1)
+        return np.repeat(warps(draw, self._recipe, self._canvas, 4)[:, None], count, 1)
 
     def _objective_of_pixels(self, pictures: Any, units: Any) -> Any:
-        return self._objective(self._card.preprocessing.apply(pictures * 255), units)
+        if self._fed is not None:
+            pictures = self._centre(pictures, self._fed)
+        try:
+            fed = self._card.preprocessing.apply(pictures * 255)
+        except Exception as error:
+            raise ModelError(
+                f"The preprocessing {self._card.preprocessing.function} cannot be run inside TensorFlow "
+                f"({type(error).__name__}), so no gradient passes it.",
+                "Write it with keras.ops or plain arithmetic, and filters can be drawn too.",
+            ) from error
+        return self._objective(fed, units)
 
     # -- the raw numbers fed to the network: the recipes of the book and of the Keras example
 
@@ -192,12 +283,13 @@ class Climb:
                 [] if pre else [self._call],
                 pre=[self._call] if pre else [],
                 stop=True,
-                operations=self._operations,
+                operations=self._understood.wiring.operations,
             ) as taps,
             suppress(Reached),
         ):
-            self._model.call(inputs, training=False)
+            self._understood.feed.run(inputs)
         maps = (taps.pre if pre else taps.outputs)[self._call.path]
+        maps = tf.cast(folded(maps, self._call, self._card), tf.float32)
         border = self._border(maps.shape[1])
         if border:
             maps = maps[:, border:-border, border:-border, :]
@@ -209,66 +301,9 @@ class Climb:
         return 2 if side >= 9 else 1 if side >= 5 else 0
 
     def _cut(self, pictures: Array) -> NDArray[np.uint8]:
-        spare = self._canvas - self.tile
-        begin = spare // 2
-        cut = pictures[:, begin : begin + self.tile, begin : begin + self.tile]
-        return as_rgb((cut * 255 + 0.5).astype(np.uint8))
+        return as_rgb((self._centre(pictures, self.tile) * 255 + 0.5).astype(np.uint8))
 
-    def _fitting_canvas(self, wanted: int) -> int:
-        """`wanted`, rounded up to a whole number of the layer's strides."""
-        field = self._card.layer(self._call.path).receptive_field
-        stride = 32 if field is None else max(*field.stride, 1)
-        return -(-wanted // stride) * stride
-
-
-def generator(seed: int, layer: str, unit: int) -> np.random.Generator:
-    """The randomness of one tile, whatever else is drawn beside it."""
-    name = blake2b(f"{seed}/{layer}/{unit}".encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(key=np.frombuffer(name, np.uint64)))
-
-
-def raw_start(recipe: Recipe, seed: int, layer: str, unit: int, channels: int = 3) -> Array:
-    """The noise a raw canvas starts from, float32 (size, size, channels), uniform in recipe.start."""
-    low, high = recipe.start
-    noise = generator(seed, layer, unit).uniform(low, high, (recipe.size, recipe.size, channels))
-    return noise.astype(np.float32)
-
-
-def displayed(canvas: Array, recipe: Recipe) -> NDArray[np.uint8]:
-    """A raw canvas (n, h, w, c) as its source shows it: centred at 0.5 with the recipe's contrast, trimmed, clipped."""
-    centred = canvas - canvas.mean((1, 2, 3), keepdims=True)
-    spread = centred / (centred.std((1, 2, 3), keepdims=True) + 1e-5) * recipe.contrast
-    if recipe.trim:
-        spread = spread[:, recipe.trim : -recipe.trim, recipe.trim : -recipe.trim]
-    return as_rgb((np.clip(spread + 0.5, 0, 1) * 255).astype(np.uint8))
-
-
-def as_rgb(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Gray pictures (n, h, w, 1) with their plane three times; others as they are."""
-    return np.repeat(pictures, 3, axis=3) if pictures.shape[3] == 1 else pictures
-
-
-def _start_spectrum(draw: np.random.Generator, side: int, channels: int) -> Array:
-    return draw.normal(0, 0.01, (2, channels, side, side // 2 + 1)).astype(np.float32)
-
-
-def _spectrum_scale(side: int) -> Array:
-    """1 / frequency, so that every scale of the picture can change as fast; the mean counts as the lowest frequency."""
-    down = np.fft.fftfreq(side)[:, None]
-    across = np.fft.rfftfreq(side)[None, :]
-    return (side / np.maximum(np.hypot(down, across), 1 / side)).astype(np.float32)
-
-
-def _warps(draw: np.random.Generator, recipe: Recipe, side: int, count: int) -> Array:
-    """Affine transforms about the centre, (count, 8), in the order ImageProjectiveTransformV3 takes them."""
-    angle = np.radians(draw.uniform(-recipe.rotate, recipe.rotate, count))
-    scale = 1 + draw.uniform(-recipe.zoom, recipe.zoom, count)
-    shift = draw.uniform(-recipe.shift, recipe.shift, (2, count)) * side
-    a, b = np.cos(angle) * scale, np.sin(angle) * scale
-    centre = (side - 1) / 2
-    rows = [
-        a, -b, centre * (1 - a) + centre * b + shift[0],
-        b, a, centre * (1 - a) - centre * b + shift[1],
-        np.zeros(count), np.zeros(count),
-    ]  # fmt: skip
-    return np.stack(rows, 1).astype(np.float32)
+    def _centre(self, pictures: Any, size: tuple[int, int]) -> Any:
+        """The middle of square canvases (n, side, side, channels), of that (height, width)."""
+        top, left = ((self._canvas - side) // 2 for side in size)
+        return pictures[:, top : top + size[0], left : left + size[1]]

@@ -8,17 +8,23 @@ Networks, Distill 2019). Where branches meet, a cell depends on the union of wha
 from collections.abc import Sequence
 from typing import Any
 
-from convreport.core.types import Field
+from convreport.core.card import Field
 
 START = Field((1, 1), (1, 1), (0, 0))
 EVERYTHING = Field((0, 0), (0, 0), (0, 0), whole=True)
 WINDOWS = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "MaxPooling2D", "AveragePooling2D")
-WHOLE = ("Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "MultiHeadAttention")
+ENLARGING = ("UpSampling2D", "Conv2DTranspose")
+MOVING = ("ZeroPadding2D", "Cropping2D")
+WHOLE = (
+    "Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "MultiHeadAttention", "GroupNormalization",
+    "AdaptiveAveragePooling2D", "AdaptiveMaxPooling2D",
+)  # fmt: skip
 CELLWISE = (
     "Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "BatchNormalization", "LayerNormalization", "Dense",
     "Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "ActivityRegularization", "Identity", "Rescaling",
     "Normalization", "Add", "Concatenate", "Average", "Maximum", "Minimum", "Multiply", "Subtract", "LayerScale",
-    "StochasticDepth",
+    "StochasticDepth", "UnitNormalization", "AlphaDropout", "Relu", "Relu6", "Sigmoid", "Tanh", "Gelu", "Silu", "Divide",
+    "TrueDivide", "HardSigmoid", "HardSilu", "Cast",
 )  # fmt: skip
 
 
@@ -33,21 +39,23 @@ def field_of(operation: Any, below: Sequence[Field | None], size: tuple[int | No
     known = [field for field in below if field is not None]
     if len(known) < len(below) or not known:
         return None
-    source = _union(known)
+    source = union(known)
     if kind in WHOLE:
         return EVERYTHING
-    if kind in CELLWISE or (kind == "Reshape" and source.whole):
+    if kind in CELLWISE or kind.startswith("Random") or (kind == "Reshape" and source.whole):
         return source
+    if kind in ENLARGING:
+        return _enlarged(operation, source)
     if kind in WINDOWS:
         return _through_window(operation, source, size)
-    if kind == "ZeroPadding2D":
+    if kind == MOVING[0]:
         return _shifted(source, [side[0] for side in operation.padding], -1)
-    if kind == "Cropping2D":
+    if kind == MOVING[1]:
         return _shifted(source, [side[0] for side in operation.cropping], 1)
     return None
 
 
-def _union(fields: Sequence[Field]) -> Field:
+def union(fields: Sequence[Field]) -> Field:
     """What cells see that read all of these; a global branch (squeeze-and-excite) makes them see everything."""
     stride = (max(field.stride[0] for field in fields), max(field.stride[1] for field in fields))
     if any(field.whole for field in fields):
@@ -81,6 +89,35 @@ def _leading_padding(size: int | None, reach: int, stride: int) -> int:
     if size is None:
         return max(reach + 1 - stride, 0) // 2
     return max((-(-size // stride) - 1) * stride + reach + 1 - size, 0) // 2
+
+
+def _enlarged(operation: Any, source: Field) -> Field | None:
+    """Upsampling and transposed convolution: the smallest window that holds for every cell of the finer map.
+
+    Cell i of a transposed convolution with kernel k and stride s reads the cells from (i + p - k + 1) / s to (i + p) / s;
+    nearest upsampling is one with k = s, bilinear one with k = 2 s - 1. None where the finer stride is no whole pixel.
+    """
+    if type(operation).__name__ == "UpSampling2D":
+        strides = _pair(operation.size)
+        kernels = strides if operation.interpolation == "nearest" else (2 * strides[0] - 1, 2 * strides[1] - 1)
+        before = (0, 0) if operation.interpolation == "nearest" else (strides[0] - 1, strides[1] - 1)
+        if operation.interpolation not in ("nearest", "bilinear"):
+            return None
+    else:
+        strides, kernels = _pair(operation.strides), _pair(operation.kernel_size)
+        same = operation.padding == "same"
+        spare = [max(k - s, 0) // 2 if same else 0 for k, s in zip(kernels, strides, strict=True)]
+        before = (spare[0], spare[1])
+        if _pair(operation.dilation_rate) != (1, 1) or operation.output_padding is not None:
+            return None
+    if any(jump % stride for jump, stride in zip(source.stride, strides, strict=True)):
+        return None
+    fine = [jump // stride for jump, stride in zip(source.stride, strides, strict=True)]
+    if source.whole:
+        return Field((0, 0), (fine[0], fine[1]), (0, 0), whole=True)
+    size = [source.size[axis] + (kernels[axis] - 1) * fine[axis] for axis in (0, 1)]
+    offset = [source.offset[axis] + (before[axis] - kernels[axis] + 1) * fine[axis] for axis in (0, 1)]
+    return Field((size[0], size[1]), (fine[0], fine[1]), (offset[0], offset[1]))
 
 
 def _shifted(source: Field, cells: Sequence[int], sign: int) -> Field:

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from convreport.core.card import ModelCard
 from convreport.core.codec import from_json, to_json
 from convreport.core.store import digest, digest_file, write_atomically
-from convreport.core.types import ModelCard
-from convreport.model.load import Loaded, Request
+from convreport.model.load import Loaded
+from convreport.model.request import Request
 
 
 class Memory:
@@ -26,6 +27,8 @@ class Memory:
 
     def recall(self, request: Request) -> ModelCard | None:
         """The card of the model that this request means now; None if it must be loaded."""
+        if not request.memorable:
+            return None
         paths = self._book.get("files_of", {}).get(self._key(request))
         if paths is None or not all(Path(path).is_file() for path in paths):
             return None
@@ -36,7 +39,9 @@ class Memory:
             return None
 
     def remember(self, request: Request, loaded: Loaded) -> None:
-        """Keep the card for the next build."""
+        """Keep the card for the next build; not of what is made by code, which may make something else next time."""
+        if not request.memorable:
+            return
         self._book.setdefault("files_of", {})[self._key(request)] = [str(path.resolve()) for path in loaded.files]
         content = self._content_key(request, [path.resolve() for path in loaded.files])
         self._book.setdefault("cards", {})[content] = to_json(loaded.card)
@@ -44,10 +49,10 @@ class Memory:
 
     def _key(self, request: Request) -> str:
         source = Path(request.source).expanduser()
-        return digest(request, self._versions, str(source.resolve()) if source.is_file() else "")
+        return digest(request.fingerprint, self._versions, str(source.resolve()) if source.is_file() else "")
 
     def _content_key(self, request: Request, paths: list[Path]) -> str:
-        return digest(request, self._versions, [self._file_digest(path) for path in paths])
+        return digest(request.fingerprint, self._versions, [self._file_digest(path) for path in paths])
 
     def _file_digest(self, path: Path) -> str:
         state = path.stat()

@@ -1,20 +1,20 @@
 """KerasNetwork: the narrow waist. Kernels, looks and ascents of a loaded model, which is never changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
+from convreport.core.card import ModelCard
 from convreport.core.errors import ModelError
-from convreport.core.samples import fit as fit_sample
-from convreport.core.types import Array, Ascent, Look, ModelCard, Objective, Recipe, Sample, Targets
-from convreport.model import graph, runtime
+from convreport.core.fitting import planes_for, size_for
+from convreport.core.types import Array, Ascent, Look, Objective, Recipe, Sample, Targets
+from convreport.model import heads, runtime
 from convreport.model.ascent import Climb
+from convreport.model.folding import folded
 from convreport.model.load import Loaded
 from convreport.model.probe import Reached, Taps, has_preactivation, probing
-
-FREE_SIDE = 224  # pixels: what pictures are fitted to where the model takes any size
 
 
 class KerasNetwork:
@@ -22,48 +22,54 @@ class KerasNetwork:
 
     def __init__(self, loaded: Loaded) -> None:
         self.card: ModelCard = loaded.card
-        self._model = loaded.model
-        found, ends = graph.calls(loaded.model)
-        self._calls = {call.path: call for call in found}
-        self._end = ends[0]
-        self._operations = graph.operations(loaded.model)
+        self.model = loaded.model
+        self._understood = loaded.understood
+        self._calls = {call.path: call for call in loaded.understood.wiring.calls}
         self._climbs: dict[tuple[str, Recipe], Climb] = {}
 
     def kernels(self, layer: str) -> Array:
         """The kernel of a convolution, float32 (height, width, input channels, units), as trained."""
         operation = self._calls[layer].operation
         kernel = getattr(operation, "kernel", None)
-        if kernel is None:
-            kernel = operation.depthwise_kernel
-        return np.asarray(kernel.numpy(), np.float32)
+        kernel = np.asarray((operation.depthwise_kernel if kernel is None else kernel).numpy(), np.float32)
+        if "Transpose" in type(operation).__name__:
+            return kernel.transpose(0, 1, 3, 2)
+        if "Depthwise" in type(operation).__name__ or "Separable" in type(operation).__name__:
+            return kernel.reshape(*kernel.shape[:2], 1, -1)  # each unit reads one channel
+        return kernel
 
     def look(self, samples: Sequence[Sample], layers: Sequence[str], *, fit: str, targets: Targets | None) -> Look:
         """Activations of `layers` for each sample; with `targets`, also scores and gradients with respect to them.
 
-        Raises ModelError where a score does not depend on a layer: a missing gradient is never a blank map.
+        Raises ModelError where a score does not depend on a layer (a missing gradient is never a blank map), or where the
+        network answers with no number.
         """
         tf = runtime.tensorflow()
         inputs = tf.constant(np.stack([self._input(sample, fit) for sample in samples]))
         if targets is None:
-            taps = self._run(inputs, layers)
+            taps, _ = self._run(inputs, layers)
             empty = np.zeros((len(samples), 0), np.float32)
-            return Look(_arrays(taps), {}, empty, empty, empty.astype(np.int64))
+            return Look(self._maps(taps.outputs, layers), {}, empty, empty, empty.astype(np.int64))
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            taps = self._run(inputs, layers, tape=tape)
-            logits, probabilities = self._scores(taps)
-            shown = _targets(targets, np.asarray(probabilities))
-            scored = probabilities if targets.score == "probability" else logits
+            taps, outputs = self._run(inputs, layers, tape=tape)
+            scores, probabilities = heads.scored(
+                self.card, outputs[self._understood.output], taps.pre.get(self.card.end)
+            )
+            _must_be_numbers(np.asarray(scores), f"{self.card.name} answers")
+            shown = _targets(targets, np.asarray(probabilities), self.card)
+            scored = probabilities if targets.score == "probability" and not self.card.dense else scores
             picked = [tf.reduce_sum(tf.gather(scored, shown[:, k], batch_dims=1)) for k in range(shown.shape[1])]
         gradients: dict[str, Array] = {}
         for layer in layers:
             per_target = [tape.gradient(score, taps.outputs[layer]) for score in picked]
             if any(gradient is None for gradient in per_target):
                 raise ModelError(
-                    f"The class scores of {self.card.name} do not depend on the layer {layer}.",
-                    "Choose a layer between the input and the classifier.",
+                    f"The class scores of {self.card.name} do not depend on the layer {layer}, or not by a gradient.",
+                    "Choose a layer between the input and the classifier with --cam-layer.",
                 )
-            gradients[layer] = np.stack([np.asarray(gradient, np.float32) for gradient in per_target], 1)
-        return Look(_arrays(taps), gradients, np.asarray(logits), np.asarray(probabilities), shown)
+            gradients[layer] = np.stack([self._map(layer, gradient) for gradient in per_target], 1)
+        activations = self._maps(taps.outputs, layers)
+        return Look(activations, gradients, np.asarray(scores), np.asarray(probabilities), shown)
 
     def ascend(self, objectives: Sequence[Objective], recipe: Recipe, seed: int) -> Ascent:
         """Pictures that drive the units of one layer, by `recipe`; a tile does not depend on its company."""
@@ -71,54 +77,59 @@ class KerasNetwork:
         key = (layer, recipe)
         if key not in self._climbs:
             self._climbs.clear()  # one traced layer at a time is enough, and bounds the memory
-            self._climbs[key] = Climb(self._model, self._calls[layer], self.card, recipe, self._operations)
+            self._climbs[key] = Climb(self._understood, self._calls[layer], recipe)
         return self._climbs[key].run([objective.unit for objective in objectives], seed)
 
     def _input(self, sample: Sample, fit: str) -> Array:
-        height, width, channels = self.card.input
-        pixels = fit_sample(sample, (height or FREE_SIDE, width or FREE_SIDE), fit)
-        if channels == 1:
-            pixels = (pixels @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
-        return np.asarray(self.card.preprocessing.apply(pixels), np.float32)
+        height, width = sample.pixels.shape[:2]
+        size = size_for(self.card.input, (height, width))
+        planes = planes_for(sample, size, fit, self.card.input[2])
+        if sample.raw:
+            return planes
+        return np.asarray(self.card.preprocessing.apply(planes[None]), np.float32)[0]
 
-    def _run(self, inputs: Any, layers: Sequence[str], *, tape: Any = None) -> Taps:
-        """One forward pass that notes the layers; all the way to the scores where a tape is given."""
-        end = self._calls[self._end]
-        heads = [end] if tape is not None and has_preactivation(end.operation) else []
-        wanted = [self._calls[path] for path in layers]
-        if tape is not None and end not in wanted:
-            wanted.append(end)
+    def _run(self, inputs: Any, layers: Sequence[str], *, tape: Any = None) -> tuple[Taps, list[Any]]:
+        """One forward pass that notes the layers, and the outputs where a tape is given: else it stops at the last."""
+        end = self._calls.get(self.card.end)
+        heads_ = [end] if tape is not None and end is not None and has_preactivation(end.operation) else []
+        outputs: list[Any] = []
         with (
             probing(
-                wanted,
-                pre=heads,
+                [self._calls[path] for path in layers],
+                pre=heads_,
                 watch=None if tape is None else tape.watch,
                 stop=tape is None,
-                operations=self._operations,
+                operations=self._understood.wiring.operations,
             ) as taps,
             suppress(Reached),
         ):
-            self._model.call(inputs, training=False)
+            outputs = self._understood.feed.run(inputs)
         if missing := set(layers) - set(taps.outputs):
             raise ModelError(f"{self.card.name} never ran the layer {min(missing)}.", "Choose another layer.")
-        return taps
+        return taps, outputs
 
-    def _scores(self, taps: Taps) -> tuple[Any, Any]:
-        """Logits, rebuilt from before the softmax or sigmoid, and probabilities; both (n, classes)."""
+    def _maps(self, values: Mapping[str, Any], layers: Sequence[str]) -> dict[str, Array]:
+        return {path: self._map(path, values[path]) for path in layers}
+
+    def _map(self, path: str, value: Any) -> Array:
+        """What passed a layer, float32, channels last, tokens folded to their grid; ModelError where it is no number."""
         tf = runtime.tensorflow()
-        output = taps.outputs[self._end]
-        logits = tf.reshape(taps.pre.get(self._end, output), tf.shape(output))
-        if self.card.head == "logits":
-            return logits, tf.nn.softmax(logits)
-        return logits, output
+        maps = np.asarray(tf.cast(folded(value, self._calls[path], self.card), tf.float32))
+        _must_be_numbers(maps, f"The layer {path} of {self.card.name} answers")
+        return maps
 
 
-def _targets(targets: Targets, probabilities: Array) -> np.ndarray:
-    """The class indices to explain, (n, k): each sample's likeliest, then the asked ones."""
-    top = np.argsort(-probabilities, axis=1, kind="stable")[:, : targets.top]
+def _must_be_numbers(values: Array, whose: str) -> None:
+    if not np.isfinite(values).all():
+        raise ModelError(
+            f"{whose} with NaN or infinity to this picture.",
+            "`convreport doctor` says whether its weights are sound; --preprocess, whether it is fed as it was trained.",
+        )
+
+
+def _targets(targets: Targets, probabilities: Array, card: ModelCard) -> np.ndarray:
+    """The class indices to explain, (n, k): each sample's likeliest, then the asked ones; of one sigmoid both sides."""
+    top = card.classes if card.head == "binary" and targets.top else targets.top
+    likely = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
     asked = np.tile(np.array(targets.classes, np.int64), (len(probabilities), 1))
-    return np.concatenate([top, asked], axis=1).astype(np.int64)
-
-
-def _arrays(taps: Taps) -> dict[str, Array]:
-    return {path: np.asarray(value, np.float32) for path, value in taps.outputs.items()}
+    return np.concatenate([likely, asked], axis=1).astype(np.int64)

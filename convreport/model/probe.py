@@ -13,7 +13,8 @@ from typing import Any
 
 from convreport.model.graph import Call
 
-ACTIVATION_LAYERS = ("ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax")
+# Layers, and operations of keras.ops, that are nothing but an activation.
+ACTIVATION_LAYERS = ("ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Sigmoid", "Relu", "Relu6")
 
 GRAPH_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
 
@@ -45,9 +46,7 @@ def probing(
     """Note the outputs of `calls`, and the pre-activations of `pre`, of every call of the model inside the block.
 
     `watch` is shown every noted tensor before the model goes on with it (a gradient tape watches it so). With `stop`,
-    Reached is raised as soon as everything asked for has passed. Of `operations`, all that the model holds, two habits
-    are set aside meanwhile: inner models refuse other input sizes, and names that TensorFlow cannot write into a graph
-    (`a <b>`) stop a trace.
+    Reached is raised as soon as everything asked for has passed. `operations`, all that the model holds, are unhindered.
     """
     taps = Taps()
     wanted = list(calls)
@@ -66,16 +65,28 @@ def probing(
             undo.enter_context(_noting_outputs(operation, turns, lambda p, v: note(taps.outputs, p, v)))
         for operation, turns in _by_operation(wanted_pre):
             undo.enter_context(_noting_preactivations(operation, turns, lambda p, v: note(taps.pre, p, v)))
+        undo.enter_context(unhindered(operations))
+        yield taps
+
+
+@contextmanager
+def unhindered(operations: Iterable[Any]) -> Iterator[None]:
+    """Set two habits of Keras aside: inner models refuse other input sizes, and names that TensorFlow cannot write into
+    a graph (`a <b>`) stop a trace.
+    """
+    with ExitStack() as undo:
         for operation in operations:
             if hasattr(operation, "layers"):
-                undo.enter_context(_replaced(operation, "_assert_input_compatibility", lambda *a, **k: None))
-            if not GRAPH_NAME.fullmatch(operation.name):
-                undo.enter_context(_replaced(operation, "_open_name_scope", nullcontext))
-        yield taps
+                undo.enter_context(replaced(operation, "_assert_input_compatibility", lambda *a, **k: None))
+            if hasattr(operation, "_open_name_scope") and not GRAPH_NAME.fullmatch(operation.name):
+                undo.enter_context(replaced(operation, "_open_name_scope", nullcontext))
+        yield
 
 
 def has_preactivation(operation: Any) -> bool:
     """Does this layer apply an activation whose input can be noted?"""
+    if not type(operation).__module__.startswith("keras."):
+        return False  # what a layer of somebody's own does with its activation is not known
     activation = getattr(operation, "activation", None)
     applies = callable(activation) and getattr(activation, "__name__", "") != "linear"
     return applies or type(operation).__name__ in ACTIVATION_LAYERS
@@ -99,7 +110,7 @@ def _noting_outputs(operation: Any, turns: Mapping[int, str], note: Callable[[st
         output = original(*args, **kwargs)
         return note(turns[turn], output) if turn in turns else output
 
-    with _replaced(operation, "call", call):
+    with replaced(operation, "call", call):
         yield
 
 
@@ -113,12 +124,12 @@ def _noting_preactivations(operation: Any, turns: Mapping[int, str], note: Calla
         turn = next(count)
         return original(note(turns[turn], x) if turn in turns else x, *args, **kwargs)
 
-    with _replaced(operation, name, apply):
+    with replaced(operation, name, apply):
         yield
 
 
 @contextmanager
-def _replaced(thing: Any, name: str, value: Any) -> Iterator[None]:
+def replaced(thing: Any, name: str, value: Any) -> Iterator[None]:
     """Set an attribute past Keras's tracking, and restore the instance exactly."""
     own = vars(thing)
     had, before = name in own, own.get(name)

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from convreport.core import colour, layers, pixels
+from convreport.core.card import LayerInfo
 from convreport.core.protocols import Network
-from convreport.core.types import Array, Drawing, Figure, LayerInfo, PageKind, Scope, Subject
+from convreport.core.types import Array, Drawing, Figure, PageKind, Scope, Subject
 from convreport.sections import section
 
 COLUMNS = 16
@@ -30,9 +31,10 @@ class Activations:
     shaped_by: ClassVar[tuple[str, ...]] = (
         "convreport.core.pixels",
         "convreport.core.colour",
-        "convreport.core.samples",
+        "convreport.core.fitting",
         "convreport.model.network",
         "convreport.model.probe",
+        "convreport.model.feed",
     )
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
@@ -42,7 +44,7 @@ class Activations:
             Subject(layer=layer.path, sample=sample.slug)
             for sample in scope.samples
             for layer in shown
-            if layer.spatial and layer.kind not in layers.NOT_DRAWN
+            if layers.is_map(layer)
         ]
 
     def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
@@ -52,13 +54,17 @@ class Activations:
             "layer": card.layer(subject.layer or "").digest,
             "sample": scope.sample(subject.sample or "").digest,
             "input": card.input,
-            "preprocessing": (card.preprocessing.scale, card.preprocessing.shift, card.preprocessing.bgr),
+            "preprocessing": card.preprocessing.key,
             "fit": scope.fit,
         }
 
     def group(self, subject: Subject) -> Hashable:
         """One pass a picture."""
         return subject.sample
+
+    def silence(self, scope: Scope) -> str:
+        """Why there is nothing to draw."""
+        return "No layer of the chosen ones has an output that is a stack of maps."
 
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
         """Two sheets a layer, 16 channels a row, and the range and share of silent channels."""

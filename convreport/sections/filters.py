@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from convreport.core import layers
+from convreport.core import layers, pixels
 from convreport.core.protocols import Network
 from convreport.core.recipes import RECIPES
 from convreport.core.types import Drawing, Figure, Objective, PageKind, Scope, Subject
@@ -24,17 +24,19 @@ class Filters:
     batch: ClassVar[int] = 8
     shaped_by: ClassVar[tuple[str, ...]] = (
         "convreport.model.ascent",
+        "convreport.model.canvas",
         "convreport.model.probe",
+        "convreport.model.feed",
         "convreport.core.recipes",
     )
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The chosen units of the chosen layers that are stacks of maps."""
-        shown = layers.telling(scope.card) if scope.chosen is None else [one for one in scope.chosen if one.spatial]
+        shown = layers.telling(scope.card) if scope.chosen is None else list(scope.chosen)
         return [
             Subject(layer=layer.path, unit=unit)
             for layer in shown
-            if layer.kind not in layers.NOT_DRAWN
+            if layers.is_map(layer)
             for unit in pick(scope.units, layer, scope.seed)
         ]
 
@@ -46,11 +48,7 @@ class Filters:
             "path": subject.layer,  # randomness is keyed by it
             "unit": subject.unit,
             "input": scope.card.input,
-            "preprocessing": (
-                scope.card.preprocessing.scale,
-                scope.card.preprocessing.shift,
-                scope.card.preprocessing.bgr,
-            ),
+            "preprocessing": scope.card.preprocessing.key,
             "seed": scope.seed,
             "recipe": RECIPES[self.recipe],
         }
@@ -58,6 +56,10 @@ class Filters:
     def group(self, subject: Subject) -> Hashable:
         """The units of one layer climb together."""
         return subject.layer
+
+    def silence(self, scope: Scope) -> str:
+        """Why there is nothing to draw."""
+        return "No layer of the chosen ones has an output that is a stack of maps."
 
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
         """One tile a unit, with the score it reached and the one it began with."""
@@ -67,9 +69,11 @@ class Filters:
         drawings = []
         for subject, picture, score, start in zip(batch, ascent.pictures, ascent.scores, ascent.starts, strict=True):
             rose = bool(score > start)
-            facts = {"score": float(score), "start": float(start), "responds": rose}
+            facts: dict[str, Any] = {"score": float(score), "start": float(start), "responds": rose}
+            if ascent.batch < self.batch // 2:
+                facts["batch"] = ascent.batch  # memory ran out with more
             alt = f"The pattern that unit {subject.unit} of {subject.layer} seeks" + (
                 "" if rose else ": no response found"
             )
-            drawings.append(Drawing((Figure("pattern", picture, alt, kind="pattern"),), facts))
+            drawings.append(Drawing((Figure("pattern", pixels.in_colour(picture), alt, kind="pattern"),), facts))
         return drawings

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from convreport.core import colour, layers, pixels
+from convreport.core.card import ModelCard
 from convreport.core.errors import UsageError, did_you_mean
+from convreport.core.fitting import fit_of, size_for
 from convreport.core.protocols import Network
-from convreport.core.samples import fit_of
-from convreport.core.types import Array, Drawing, Figure, ModelCard, PageKind, Pixels, Sample, Scope, Subject, Targets
+from convreport.core.types import Array, Drawing, Figure, Look, PageKind, Pixels, Sample, Scope, Subject, Targets
 from convreport.sections import section
 
 STRENGTH = {"inferno": 0.75, "viridis": 0.75, "jet": 0.4}
@@ -25,6 +26,9 @@ class GradCam:
     score: str = field(
         default="logit", metadata={"help": "what is differentiated", "choices": ("logit", "probability")}
     )
+    layer: str = field(
+        default="", metadata={"help": "the map it looks at: a layer's path, glob or index; by default the last one"}
+    )
     colormap: str = field(
         default="inferno", metadata={"help": "colours of the heatmap", "choices": ("inferno", "viridis", "jet")}
     )
@@ -35,27 +39,39 @@ class GradCam:
     shaped_by: ClassVar[tuple[str, ...]] = (
         "convreport.core.pixels",
         "convreport.core.colour",
-        "convreport.core.samples",
+        "convreport.core.fitting",
         "convreport.model.network",
         "convreport.model.probe",
+        "convreport.model.feed",
     )
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """Each picture, where the network has classes and a map to look at."""
-        if scope.card.head == "none" or layers.cam_layer(scope.card) is None:
+        if scope.card.head == "none" or layers.cam_layer(scope.card, self.layer) is None:
             return []
         self.targets(scope.card)  # a wrong class is an error before anything is drawn
         return [Subject(sample=sample.slug) for sample in scope.samples]
 
+    def silence(self, scope: Scope) -> str:
+        """Why there is nothing to draw."""
+        if scope.card.head == "none":
+            return "The network has no output that scores classes, so there are no predictions and no Grad-CAM."
+        if layers.cam_layer(scope.card, self.layer) is None:
+            return "The score rests on no map larger than a point, so Grad-CAM has nowhere to look."
+        return "There are no pictures."
+
     def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
         """The whole model, and the picture."""
         card = scope.card
+        sample = scope.sample(subject.sample or "")
         return {
             "model": card.digest,
-            "sample": scope.sample(subject.sample or "").digest,
+            "sample": sample.digest,
+            "truth": sample.truth,
             "input": card.input,
+            "output": (card.output, card.head, card.dense, card.score),
             "labels": card.labels,
-            "preprocessing": (card.preprocessing.scale, card.preprocessing.shift, card.preprocessing.bgr),
+            "preprocessing": card.preprocessing.key,
             "fit": scope.fit,
         }
 
@@ -63,10 +79,11 @@ class GradCam:
         """One pass a picture."""
         return subject.sample
 
-    def targets(self, card: ModelCard) -> Targets:
-        """Which classes to explain; UsageError for an unknown name or an index out of range."""
+    def targets(self, card: ModelCard, truth: int | None = None) -> Targets:
+        """Which classes to explain, the true one among them; UsageError for an unknown name or an index out of range."""
         top, asked = 0, []
-        names = {label.name.casefold(): index for index, label in enumerate(card.labels)}
+        known = [card.label(index) for index in range(card.classes)] if card.labels or card.head == "binary" else []
+        names = {label.name.casefold(): index for index, label in enumerate(known)}
         for word in self.classes:
             plain = word.strip().casefold()
             if plain.startswith("top") and plain[3:].isdigit() and int(plain[3:]) > 0:
@@ -80,57 +97,42 @@ class GradCam:
                     f"{card.name} has no class '{word}'.",
                     did_you_mean(word, names, otherwise=f"Say topN, a name, or an index from 0 to {card.classes - 1}."),
                 )
+        asked += [] if truth is None else [truth]
         return Targets(top, tuple(asked), "probability" if self.score == "probability" else "logit")
 
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
         """For each class the heatmap, as cells, as a layer to lay over, and laid over the picture."""
-        layer = layers.cam_layer(scope.card)
+        layer = layers.cam_layer(scope.card, self.layer)
         assert layer is not None
         return [self._explain(scope.sample(subject.sample or ""), layer.path, scope, net) for subject in batch]
 
     def _explain(self, sample: Sample, layer: str, scope: Scope, net: Network) -> Drawing:
         card = scope.card
-        look = net.look([sample], [layer], fit=scope.fit, targets=self.targets(card))
+        look = net.look([sample], [layer], fit=scope.fit, targets=self.targets(card, sample.truth))
         picture = pixels.fit_within(sample.pixels, pixels.PUBLISHED)
         figures: list[Figure] = []
         classes = []
         explained = look.targets[0].tolist()
         for place, index in enumerate(dict.fromkeys(explained)):  # a class may be asked for and among the likeliest
             cells = gradcam(look.activations[layer][0], look.gradients[layer][0, explained.index(index)])
-            label = card.label(index)
-            classes.append(
-                {
-                    "index": index,
-                    "name": label.name,
-                    "wnid": label.wnid,
-                    "probability": float(look.probabilities[0, index]),
-                    "logit": float(look.scores[0, index]),
-                    "empty": bool(cells.max() <= 0),
-                }
-            )
-            figures += self._heatmaps(place, cells, sample, picture, label.name, scope)
-        ranked = np.argsort(-look.probabilities[0])[:5]
-        top = [
-            {
-                "index": int(i),
-                "name": card.label(i).name,
-                "wnid": card.label(i).wnid,
-                "probability": float(look.probabilities[0, i]),
-            }
-            for i in ranked
-        ]
+            one = _answer(look, index, card)
+            classes.append({**one, "true": index == sample.truth, "empty": bool(cells.max() <= 0)})
+            figures += self._heatmaps(place, cells, sample, picture, str(one["name"]), scope)
+        order = range(card.classes) if card.head == "regression" else np.argsort(-look.probabilities[0], kind="stable")
+        top = [_answer(look, int(index), card) for index in list(order)[:5]]
         height, width = look.activations[layer].shape[1:3]
+        score = "probability" if self.score == "probability" and card.head != "regression" else card.score
         facts = {
-            "layer": layer, "score": self.score, "classes": classes, "top": top, "cells": [height, width],
-            "colormap": self.colormap, "strength": STRENGTH[self.colormap],
+            "layer": layer, "score": score, "classes": classes, "top": top, "cells": [height, width],
+            "colormap": self.colormap, "strength": STRENGTH[self.colormap], "measure": _measure(card),
+            **_verdict(look, sample, card),
         }  # fmt: skip
         return Drawing(tuple(figures), facts)
 
     def _heatmaps(
         self, place: int, cells: Array, sample: Sample, picture: Pixels, name: str, scope: Scope
     ) -> list[Figure]:
-        height, width, _ = scope.card.input
-        size = (height or cells.shape[0], width or cells.shape[1])
+        size = size_for(scope.card.input, (sample.pixels.shape[0], sample.pixels.shape[1]))
         how = fit_of((picture.shape[0], picture.shape[1]), size, scope.fit)
         share = cells / cells.max() if cells.max() > 0 else cells
         heat = np.clip(how.back(share), 0, 1)
@@ -151,6 +153,39 @@ class GradCam:
         painted = colour.paint((heat * 255 + 0.5).astype(np.uint8), self.colormap)
         alpha = np.full(heat.shape, 255) if self.colormap == "jet" else heat * 255
         return np.dstack([painted, alpha.astype(np.uint8)])
+
+
+def _measure(card: ModelCard) -> str:
+    """What the number beside a class is."""
+    if card.head == "regression":
+        return "value"
+    return "share of the map" if card.dense else "probability"
+
+
+def _answer(look: Look, index: int, card: ModelCard) -> dict[str, Any]:
+    """What the network says of one class."""
+    label = card.label(index)
+    return {
+        "index": index,
+        "name": label.name,
+        "wnid": label.wnid,
+        "probability": float(look.probabilities[0, index]),
+        "logit": float(look.scores[0, index]),
+    }
+
+
+def _verdict(look: Look, sample: Sample, card: ModelCard) -> dict[str, Any]:
+    """Was it right? Of any-of-many classes it is where it gives the true one more than a half."""
+    if sample.truth is None:
+        return {"truth": None, "right": None}
+    label = card.label(sample.truth)
+    probabilities = look.probabilities[0]
+    right = probabilities[sample.truth] > 0.5 if card.head == "sigmoid" else probabilities.argmax() == sample.truth
+    rank = int((probabilities > probabilities[sample.truth]).sum()) + 1
+    return {
+        "truth": {"index": sample.truth, "name": label.name, "wnid": label.wnid, "rank": rank},
+        "right": bool(right),
+    }
 
 
 def gradcam(activation: Array, gradient: Array) -> Array:

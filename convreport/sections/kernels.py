@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from convreport.core import colour, layers, pixels
+from convreport.core.errors import ModelError
 from convreport.core.protocols import Network
 from convreport.core.types import Drawing, Figure, PageKind, Pixels, Scope, Subject
 from convreport.sections import section
@@ -27,7 +28,11 @@ class Kernels:
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """Every unit of the first convolution."""
         first = layers.first_convolution(scope.card)
-        return [] if first is None else [Subject(layer=first.path, unit=unit) for unit in range(first.units)]
+        if first is None or first.kernel is None:
+            return []
+        separable = first.kind in ("SeparableConv2D", "DepthwiseConv2D")  # whose first kernels read a channel each
+        units = first.kernel[2] * first.kernel[3] if separable else first.units
+        return [Subject(layer=first.path, unit=unit) for unit in range(units)]
 
     def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
         """The layer's weights, and the order of the input's channels."""
@@ -39,14 +44,20 @@ class Kernels:
         """All at once."""
         return subject.layer
 
+    def silence(self, scope: Scope) -> str:
+        """Why there is nothing to draw."""
+        return "No layer has the kernel of a two-dimensional convolution."
+
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
         """One tile a unit; black and white are minus and plus the largest weight of that unit, mid-gray is zero."""
         assert batch[0].layer is not None
         weights = net.kernels(batch[0].layer)
-        if weights.shape[3] == 1:  # a depthwise kernel: one map a unit
-            weights = weights.transpose(0, 1, 3, 2)
         if scope.card.preprocessing.bgr and weights.shape[2] == 3:
             weights = weights[:, :, ::-1]
+        if not np.isfinite(weights).all():
+            raise ModelError(
+                f"The kernel of {batch[0].layer} holds NaN or infinity.", "Train it again, or repair the file."
+            )
         return [_kernel(weights[..., subject.unit or 0], subject.unit or 0) for subject in batch]
 
 

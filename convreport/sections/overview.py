@@ -31,6 +31,10 @@ class Overview:
         """One drawing, one group."""
         return None
 
+    def silence(self, scope: Scope) -> str:
+        """There is always something."""
+        return ""
+
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
         """Totals; the layers themselves are on the card."""
         card = scope.card

@@ -9,8 +9,9 @@ from PIL import Image
 from convreport.core import pixels
 from convreport.core.types import Scope, Subject, UnitChoice
 from convreport.demo import scenes
-from convreport.model.load import Request, load
+from convreport.model.load import load
 from convreport.model.network import KerasNetwork
+from convreport.model.request import Request
 from convreport.sections.activations import Activations
 from convreport.sections.gradcam import GradCam
 from convreport.sections.kernels import Kernels

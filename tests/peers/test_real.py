@@ -8,8 +8,9 @@ from PIL import Image
 
 from convreport.core.recipes import RECIPES
 from convreport.core.types import Objective, Targets
-from convreport.model.load import Request, load
+from convreport.model.load import load
 from convreport.model.network import KerasNetwork
+from convreport.model.request import Request
 from convreport.sections.gradcam import gradcam
 from tests.models import copy_of, sample
 
@@ -61,7 +62,7 @@ def test_gradcam_is_that_of_tf_keras_vis_on_a_real_network(real, monkeypatch):
     photo = np.asarray(Image.open(real / "photos/elephants.jpg").convert("RGB").resize((224, 224)))
     look = net.look([sample(photo)], ["out_relu"], fit="stretch", targets=Targets(classes=(386,)))
     ours = gradcam(look.activations["out_relu"][0], look.gradients["out_relu"][0, 0])
-    referee = keras_vis.Gradcam(net._model, model_modifier=ReplaceToLinear(), clone=True)
+    referee = keras_vis.Gradcam(net.model, model_modifier=ReplaceToLinear(), clone=True)
     fed = keras.applications.mobilenet_v2.preprocess_input(photo[None].astype(np.float32))
     theirs = np.asarray(
         referee(
@@ -108,12 +109,12 @@ def test_filter_0_of_block3_conv1_is_the_books_polka_dots(vgg):
 
 @pytest.mark.parametrize("layer", ["block2_conv1", "block3_conv1"])
 def test_the_books_loop_on_real_weights(vgg, layer):
-    from convreport.model.ascent import raw_start
+    from convreport.model.canvas import raw_start
     from tests.peers.test_sources import book_pattern, correlation
 
     recipe = RECIPES["book"]
     ascent = vgg.ascend([Objective(layer, unit) for unit in (0, 1, 2)], recipe, 0)
-    referee = copy_of(vgg._model, None)
+    referee = copy_of(vgg.model, None)
     for unit in (0, 1, 2):
         theirs = book_pattern(referee, layer, unit, raw_start(recipe, 0, layer, unit))
         assert correlation(theirs, ascent.pictures[unit]) > 0.99, unit

@@ -7,7 +7,7 @@ from convreport.core import colour, pixels
 from convreport.core.recipes import RECIPES
 from convreport.core.types import Objective, Scope, Subject, Targets, UnitChoice
 from convreport.demo import scenes
-from convreport.model.ascent import displayed, raw_start
+from convreport.model.canvas import displayed, raw_start
 from convreport.sections.activations import Activations
 from convreport.sections.gradcam import gradcam
 from tests.models import copy_of, sample
@@ -91,7 +91,7 @@ def test_gradcam_is_the_books_with_the_score_probability(demo, index):
         targets=Targets(classes=(one.label,), score="probability"),
     )
     ours = gradcam(look.activations["block5_conv2"][0], look.gradients["block5_conv2"][0, 0])
-    theirs = book_gradcam(copy_of(demo._model, 96), "block5_conv2", one.pixels[None].astype(np.float32), one.label)
+    theirs = book_gradcam(copy_of(demo.model, 96), "block5_conv2", one.pixels[None].astype(np.float32), one.label)
     np.testing.assert_allclose(ours / ours.max(), theirs, atol=1e-3)
 
 
@@ -106,7 +106,7 @@ def test_gradcam_on_the_logit_is_that_of_tf_keras_vis(demo, index):
     one = scenes.scene(index, seed=78)
     look = demo.look([sample(one.pixels)], ["block5_conv2"], fit="stretch", targets=Targets(classes=(one.label,)))
     ours = gradcam(look.activations["block5_conv2"][0], look.gradients["block5_conv2"][0, 0])
-    referee = keras_vis.Gradcam(copy_of(demo._model, 96), model_modifier=ReplaceToLinear(), clone=True)
+    referee = keras_vis.Gradcam(copy_of(demo.model, 96), model_modifier=ReplaceToLinear(), clone=True)
     theirs = referee(
         CategoricalScore([one.label]),
         one.pixels[None].astype(np.float32),
@@ -173,7 +173,7 @@ def test_filters_follow_the_published_loops(demo, name, plain, layer):
     recipe = RECIPES[name]
     units = [2, 4, 7]
     ascent = demo.ascend([Objective(layer, unit) for unit in units], recipe, 0)
-    referee = copy_of(demo._model, None)
+    referee = copy_of(demo.model, None)
     for place, unit in enumerate(units):
         theirs = plain(referee, layer, unit, raw_start(recipe, 0, layer, unit))
         assert theirs.shape == ascent.pictures[place].shape

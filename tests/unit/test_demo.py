@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from convreport.core.samples import fit_of
+from convreport.core.fitting import fit_of
 from convreport.core.types import Targets
 from convreport.demo import scenes
 from convreport.sections.gradcam import gradcam

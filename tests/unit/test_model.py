@@ -6,7 +6,6 @@ import pytest
 from convreport.core.errors import ModelError
 from convreport.core.recipes import RECIPES
 from convreport.core.types import Objective, Targets
-from convreport.model import graph
 from convreport.sections.gradcam import gradcam
 from tests import models
 
@@ -144,7 +143,7 @@ def receptive_by_gradient(model, path):
     net = models.network(model)
     side = model.input.shape[1]
     x = tf.Variable(np.random.default_rng(0).uniform(0.2, 1, (1, side, side, 3)).astype(np.float32))
-    call = {call.path: call for call in graph.calls(model)[0]}[path]
+    call = {call.path: call for call in net._understood.wiring.calls}[path]
     import keras
 
     sub = keras.Model(model.input, call.operation.output)
@@ -188,7 +187,8 @@ def test_known_receptive_fields():
 
 def test_vgg16_shows_the_books_layers_by_default():
     from convreport.core import layers
-    from convreport.model.load import Request, load
+    from convreport.model.load import load
+    from convreport.model.request import Request
 
     card = load(Request("VGG-16", weights="none")).card
     five = [f"block{n}_conv1" for n in range(1, 6)]
@@ -206,7 +206,8 @@ def test_vgg16_shows_the_books_layers_by_default():
 
 def test_a_residual_network_shows_the_last_sum_of_each_stage():
     from convreport.core import layers
-    from convreport.model.load import Request, load
+    from convreport.model.load import load
+    from convreport.model.request import Request
 
     card = load(Request("resnet50 v2", weights="none")).card
     shown = layers.telling(card)

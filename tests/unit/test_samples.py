@@ -10,6 +10,8 @@ from PIL import Image, ImageCms
 
 from convreport.core import samples
 from convreport.core.errors import ImageError
+from convreport.core.fitting import fit_of, planes_for
+from convreport.core.types import Picture
 from tests.models import sample
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
@@ -30,7 +32,7 @@ def test_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees clockwise to show
     halves().save(tmp_path / "turned.jpg", exif=exif, quality=95)
-    shown = samples.load(tmp_path / "turned.jpg")
+    shown = samples.load(tmp_path / "turned.jpg").pixels
     assert shown.shape == (8, 6, 3)
     assert close(shown[0, 2], RED, 60)
     assert close(shown[-1, 2], WHITE, 60)
@@ -38,51 +40,51 @@ def test_exif_orientation_is_applied(tmp_path):
 
 def test_gray_and_sixteen_bit_gray(tmp_path):
     Image.new("L", (4, 4), 77).save(tmp_path / "gray.png")
-    assert (samples.load(tmp_path / "gray.png") == 77).all()
+    assert (samples.load(tmp_path / "gray.png").pixels == 77).all()
     deep = np.linspace(0, 65535, 16).reshape(4, 4).astype(np.uint16)
     Image.fromarray(deep).save(tmp_path / "deep.png")
-    shown = samples.load(tmp_path / "deep.png")
+    shown = samples.load(tmp_path / "deep.png").pixels
     assert shown.shape == (4, 4, 3)
     assert np.abs(shown[..., 0] - deep / 257).max() <= 1
     Image.fromarray(deep.astype(np.float32) / 65535).save(tmp_path / "deep.tif")
-    assert np.abs(samples.load(tmp_path / "deep.tif")[..., 0] - deep / 257).max() <= 1
+    assert np.abs(samples.load(tmp_path / "deep.tif").pixels[..., 0] - deep / 257).max() <= 1
 
 
 def test_cmyk(tmp_path):
     Image.new("CMYK", (4, 4), (0, 255, 255, 0)).save(tmp_path / "print.jpg", quality=95)
-    assert close(samples.load(tmp_path / "print.jpg")[1, 1], RED, 20)
+    assert close(samples.load(tmp_path / "print.jpg").pixels[1, 1], RED, 20)
 
 
 def test_palette_and_transparency_lie_on_white(tmp_path):
     halves().convert("P", palette=Image.Palette.ADAPTIVE).save(tmp_path / "palette.png")
-    assert close(samples.load(tmp_path / "palette.png")[0, 0], RED)
+    assert close(samples.load(tmp_path / "palette.png").pixels[0, 0], RED)
     clear = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
     clear.paste((255, 0, 0, 255), (0, 0, 2, 4))
     clear.save(tmp_path / "clear.png")
-    shown = samples.load(tmp_path / "clear.png")
+    shown = samples.load(tmp_path / "clear.png").pixels
     assert close(shown[0, 0], RED)
     assert close(shown[0, 3], WHITE)
     palette = halves().convert("P", palette=Image.Palette.ADAPTIVE)
     palette.save(tmp_path / "hole.png", transparency=palette.getpixel((0, 0)))
-    assert close(samples.load(tmp_path / "hole.png")[0, 0], WHITE)
+    assert close(samples.load(tmp_path / "hole.png").pixels[0, 0], WHITE)
 
 
 def test_an_animation_shows_its_first_frame(tmp_path):
     halves().save(tmp_path / "moving.gif", save_all=True, append_images=[halves(WHITE, RED)], duration=50)
-    assert close(samples.load(tmp_path / "moving.gif")[0, 0], RED)
+    assert close(samples.load(tmp_path / "moving.gif").pixels[0, 0], RED)
 
 
 def test_colours_are_those_the_embedded_profile_means(tmp_path):
     lab_like = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     halves().save(tmp_path / "srgb.png", icc_profile=lab_like)
-    assert close(samples.load(tmp_path / "srgb.png")[0, 0], RED)
+    assert close(samples.load(tmp_path / "srgb.png").pixels[0, 0], RED)
     halves().save(tmp_path / "broken.png", icc_profile=b"no profile")
-    assert close(samples.load(tmp_path / "broken.png")[0, 0], RED)
+    assert close(samples.load(tmp_path / "broken.png").pixels[0, 0], RED)
 
 
 def test_large_pictures_are_brought_down_and_keep_their_shape(tmp_path):
     Image.new("RGB", (3000, 1500), RED).save(tmp_path / "large.png")
-    assert samples.load(tmp_path / "large.png").shape == (512, 1024, 3)
+    assert samples.load(tmp_path / "large.png").pixels.shape == (512, 1024, 3)
 
 
 def bad_files(folder):
@@ -152,7 +154,9 @@ def test_a_slug_is_a_plain_file_name_whatever_the_name(text):
 
 def test_slugs_are_unique_where_the_file_system_ignores_case():
     named = list(
-        samples.named_samples([(name, np.zeros((1, 1, 3), np.uint8)) for name in ("Cat", "cat", "cät", "../cat")])
+        samples.named_samples(
+            [Picture(name, np.zeros((1, 1, 3), np.uint8)) for name in ("Cat", "cat", "cät", "../cat")]
+        )
     )
     assert [one.slug for one in named] == ["Cat", "cat-2", "cat-3", "cat-4"]
 
@@ -164,8 +168,8 @@ def test_a_heatmap_comes_back_to_the_place_it_speaks_of(how, shape):
     picture = np.zeros((*shape, 3), np.uint8)
     top, left = shape[0] // 2 - 2, shape[1] // 2 + 2
     picture[top : top + 8, left : left + 8] = 255
-    canvas = samples.fit(sample(picture), (32, 32), how)
-    fit = samples.fit_of(shape, (32, 32), how)
+    canvas = planes_for(sample(picture), (32, 32), how, 3)
+    fit = fit_of(shape, (32, 32), how)
     assert canvas.shape == (32, 32, 3)
     plane = canvas[..., 0].copy()
     plane[plane == 127.5] = 0  # the padding
@@ -177,7 +181,7 @@ def test_a_heatmap_comes_back_to_the_place_it_speaks_of(how, shape):
 
 
 def test_what_a_crop_did_not_see_is_zero():
-    fit = samples.fit_of((40, 80), (20, 20), "crop")
+    fit = fit_of((40, 80), (20, 20), "crop")
     back = fit.back(np.ones((5, 5), np.float32))
     assert (back[:, :19] == 0).all()
     assert (back[:, 61:] == 0).all()

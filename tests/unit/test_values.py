@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convreport.core import labels, layers, units
+from convreport.core.card import Field, Label, LayerInfo, ModelCard
 from convreport.core.codec import from_json, to_json
 from convreport.core.errors import UsageError, did_you_mean
 from convreport.core.preprocessing import MODES
-from convreport.core.types import Field, Label, LayerInfo, ModelCard, UnitChoice
+from convreport.core.types import UnitChoice
 
 
 @pytest.mark.parametrize(("mode", "keras_mode"), [("symmetric", "tf"), ("caffe", "caffe"), ("torch", "torch")])
@@ -33,7 +34,8 @@ def test_preprocessing_takes_tensors_too():
 
 def layer(path, kind="Conv2D", shape=(8, 8, 4), stride=1, activation=None, kernel=(3, 3, 3, 4)):
     field = Field((3, 3), (stride, stride), (-1, -1))
-    return LayerInfo(path, kind, shape, 1, 1, activation, (), kernel if "Conv" in kind else None, field, path)
+    inputs = () if "Conv" in kind else ("one", "other")
+    return LayerInfo(path, kind, shape, 1, 1, activation, inputs, kernel if "Conv" in kind else None, field, path)
 
 
 def card(*found):

@@ -1,0 +1,40 @@
+"""Which maps the scores really rest on, tried with a gradient: of a class token, the last maps of all do not."""
+
+from contextlib import suppress
+
+import numpy as np
+
+from convreport.core import layers
+from convreport.core.card import ModelCard
+from convreport.core.fitting import FREE_SIDE
+from convreport.model import heads, runtime
+from convreport.model.feed import Feed
+from convreport.model.folding import folded
+from convreport.model.graph import Wiring
+from convreport.model.probe import Reached, has_preactivation, probing
+
+TRIED = 16  # maps, from the last one back
+
+
+def reaching(card: ModelCard, wiring: Wiring, feed: Feed, output: int) -> str:
+    """The last map that a gradient of the scores reaches for a picture of noise; "" where the wiring tells it anyway."""
+    maps = layers.cam_maps(card)[-TRIED:] if card.head != "none" else []
+    calls = {call.path: call for call in wiring.calls}
+    if not maps or (maps[-1].grid is None and wiring.kind != "subclassed" and not calls[maps[-1].path].mixed):
+        return ""
+    tf = runtime.tensorflow()
+    height, width, channels = card.input
+    noise = np.random.default_rng(0).uniform(0, 255, (1, height or FREE_SIDE, width or FREE_SIDE, channels))
+    end = calls.get(card.end)
+    before = [end] if end is not None and has_preactivation(end.operation) else []
+    wanted = [calls[layer.path] for layer in maps]
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        with probing(wanted, pre=before, watch=tape.watch, operations=wiring.operations) as taps, suppress(Reached):
+            outputs = feed.run(tf.constant(card.preprocessing.apply(noise.astype(np.float32)), tf.float32))
+        scores, _ = heads.scored(card, outputs[output], taps.pre.get(card.end))
+        first = scores[:, 0]
+    for layer in reversed(maps):
+        slope = tape.gradient(first, taps.outputs[layer.path]) if layer.path in taps.outputs else None
+        if slope is not None and np.any(np.asarray(tf.cast(folded(slope, calls[layer.path], card), tf.float32))):
+            return layer.path
+    return ""
