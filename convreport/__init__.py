@@ -1,3 +1,6 @@
-"""convreport turns a convolutional network into a model atlas: a static site of what its layers and filters seek."""
+"""Turns a convolutional network into a model atlas: a static site of what its layers, filters and decisions look like."""
 
-__version__ = "0.1.0"
+from convreport.api import Atlas, build
+
+__all__ = ["Atlas", "build"]
+__version__ = "0.2.0"

@@ -10,7 +10,7 @@ from convreport.core import units
 from convreport.core.errors import ConvreportError, UsageError, did_you_mean
 from convreport.core.fitting import FITS
 from convreport.core.preprocessing import MODES
-from convreport.core.protocols import Plan, Section
+from convreport.core.protocols import AtHand, Plan, Section
 
 # Options of the command that are an option of one section.
 OF_SECTIONS = {
@@ -51,7 +51,16 @@ def make_plan(words: Mapping[str, Any], file: Path | None, sections: Registry) -
     """
     mistakes: list[UsageError] = []
     found = file or _nearby()
-    said = {**(_read(found, mistakes) if found else {}), **words}
+    return _plan({**(_read(found, mistakes) if found else {}), **words}, sections, mistakes, AtHand())
+
+
+def plan_of(said: Mapping[str, Any], sections: Registry, at_hand: AtHand) -> Plan:
+    """A Plan of options by the names they have in a file, as Python values; files of the working directory are not read."""
+    mistakes: list[UsageError] = []
+    return _plan(_in_kind(said, "build", mistakes), sections, mistakes, at_hand)
+
+
+def _plan(said: dict[str, Any], sections: Registry, mistakes: list[UsageError], at_hand: AtHand) -> Plan:
     options: dict[str, dict[str, Any]] = {name: dict(table) for name, table in said.pop("options", {}).items()}
     for word, (section, option) in OF_SECTIONS.items():
         if word in said:
@@ -62,10 +71,10 @@ def make_plan(words: Mapping[str, Any], file: Path | None, sections: Registry) -
     chosen = _attempt(mistakes, lambda: sections.select(tuple(only), tuple(without))) or []
     # Options of a section that is left out are checked too: a typo should not wait for the day it is drawn.
     made = {name: _attempt(mistakes, partial(_make, sections, name, options)) for name in (*chosen, *options)}
-    _check_values(said, mistakes)
+    _check_values(said, mistakes, at_hand=at_hand.preprocess is not None)
     if mistakes:
         raise _all_of(mistakes)
-    return Plan(**said, sections=tuple(made[name] for name in chosen))
+    return Plan(**said, sections=tuple(made[name] for name in chosen), at_hand=at_hand)
 
 
 def _make(sections: Registry, name: str, options: Mapping[str, Mapping[str, Any]]) -> Section:
@@ -91,19 +100,25 @@ def _read(file: Path, mistakes: list[UsageError]) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} is not valid TOML: {error}.") from None
     table = data.get("tool", {}).get("convreport", {}) if file.name == "pyproject.toml" else data
+    said = _in_kind(table, file.name, mistakes)
+    for name in PATHS:
+        if name in said:
+            said[name] = _beside(file, name, said[name])
+    return said
+
+
+def _in_kind(table: Mapping[str, Any], where: str, mistakes: list[UsageError]) -> dict[str, Any]:
+    """Keys as Plan fields, values of the right kind."""
     said: dict[str, Any] = {}
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in _KINDS:
-            mistakes.append(UsageError(f"{file.name} has an unknown key '{key}'.", did_you_mean(key, _spelled())))
+            mistakes.append(UsageError(f"{where} has an unknown key '{key}'.", did_you_mean(key, _spelled())))
             continue
         try:
             said[name] = _KINDS[name](value)
         except (TypeError, ValueError):
-            mistakes.append(UsageError(f"{file.name}: {key} cannot be {value!r}.", f"It is {_EXPECTED[_KINDS[name]]}."))
-    for name in PATHS:
-        if name in said:
-            said[name] = _beside(file, name, said[name])
+            mistakes.append(UsageError(f"{where}: {key} cannot be {value!r}.", f"It is {_EXPECTED[_KINDS[name]]}."))
     return said
 
 
@@ -124,7 +139,7 @@ def _beside(file: Path, name: str, value: Any) -> Any:
 def _words(value: Any) -> tuple[str, ...]:
     if isinstance(value, str | int) and not isinstance(value, bool):
         return (str(value),)
-    if isinstance(value, list) and all(isinstance(one, str | int) for one in value):
+    if isinstance(value, list | tuple) and all(isinstance(one, str | int) for one in value):
         return tuple(str(one) for one in value)
     raise TypeError
 
@@ -136,7 +151,7 @@ def _text(value: Any) -> str:
 
 
 def _filters(value: Any) -> str:
-    return ",".join(str(one) for one in value) + "," if isinstance(value, list) else _text(value)
+    return ",".join(str(one) for one in value) + "," if isinstance(value, list | tuple) else _text(value)
 
 
 def _whole(value: Any) -> int:
@@ -152,7 +167,7 @@ def _flag(value: Any) -> bool:
 
 
 def _path(value: Any) -> Path:
-    return Path(_text(value))
+    return value if isinstance(value, Path) else Path(_text(value))
 
 
 def _tables(value: Any) -> dict[str, dict[str, Any]]:
@@ -188,11 +203,11 @@ def _set_option(pair: str, options: dict[str, dict[str, Any]], mistakes: list[Us
         options.setdefault(section.strip(), {})[option.strip().replace("-", "_")] = value.strip()
 
 
-def _check_values(said: Mapping[str, Any], mistakes: list[UsageError]) -> None:
+def _check_values(said: Mapping[str, Any], mistakes: list[UsageError], *, at_hand: bool) -> None:
     if "filters" in said:
         _attempt(mistakes, lambda: units.parse(said["filters"]))
     for name, known in (("fit", FITS), ("preprocess", ("auto", *MODES))):
-        if name in said and said[name] not in known and not (name == "preprocess" and ":" in said[name]):
+        if name in said and said[name] not in known and not (name == "preprocess" and (at_hand or ":" in said[name])):
             mistakes.append(UsageError(f"--{name} cannot be '{said[name]}'.", did_you_mean(said[name], known)))
     for pair in said.get("input", ()):
         name, equals, value = pair.partition("=")

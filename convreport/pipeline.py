@@ -54,6 +54,14 @@ def understand(plan: Plan) -> Loaded:
     return load(Request.of(plan))
 
 
+def published(plan: Plan) -> tuple[dict[str, Any], Path]:
+    """What atlas.json says of the plan's model after its build, and its first page in the site."""
+    atlas = Atlas.open(plan.out, create=False)
+    slug = samples.slug(name_of(Request.of(plan))).lower()
+    facts = next(data for data in atlas.models() if data["model"]["slug"] == slug)
+    return facts, atlas.site / slug / "index.html"
+
+
 def promises(plan: Plan, card: ModelCard) -> list[tuple[str, str]]:
     """(section, what it would draw of this model for one picture, or why it would not)."""
     one = samples.natural(1).samples
@@ -129,4 +137,4 @@ def _settings(plan: Plan) -> dict[str, Any]:
     for name in ("weights", "labels", "truth"):
         if shown[name] is not None:
             shown[name] = Path(shown[name]).name
-    return {key: to_json(value) for key, value in shown.items() if value is not None and value not in ([], (), False)}
+    return {key: to_json(value) for key, value in shown.items() if value not in (None, [], ()) and value is not False}

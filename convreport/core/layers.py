@@ -78,7 +78,7 @@ def cam_layer(card: ModelCard, wanted: str = "") -> LayerInfo | None:
 
 def cam_maps(card: ModelCard) -> list[LayerInfo]:
     """The maps that the score may rest on, by the wiring, in network order: those among which Grad-CAM chooses the last."""
-    below = _ancestors(card, card.end) if card.end else {layer.path for layer in card.layers}
+    below = ancestors(card, card.end) if card.end else {layer.path for layer in card.layers}
     maps = [one for one in spatial(card) if not is_pooling(one) and _more_than_a_point(one) and one.path in below]
     if card.dense:
         maps = [layer for layer in maps if layer.path != card.end]
@@ -103,7 +103,7 @@ def _wanted_map(card: ModelCard, wanted: str) -> LayerInfo:
     return found[0]
 
 
-def _ancestors(card: ModelCard, path: str) -> set[str]:
+def ancestors(card: ModelCard, path: str) -> set[str]:
     """A layer and all it reads, however far."""
     known = {layer.path: layer for layer in card.layers}
     waiting, found = [path], set[str]()

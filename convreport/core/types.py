@@ -18,9 +18,9 @@ Facts = Mapping[str, Any]  # JSON: text, numbers, booleans, None, lists and mapp
 class Sample:
     """A picture as its user sees it: upright, uint8 (height, width, 3), its name free of folders.
 
-    `planes` is what the network is fed where that is more, or other, than three channels: float32 (height, width,
-    channels), in 0..255, or where `raw` is set numbers that are no pixels and are fed as they are. `said` is what the user says it shows, in their words, and
-    `truth` the class that means, if the model has it.
+    `planes` is what the network is fed where that is more, or finer, than three channels of eight bits: float32 (height,
+    width, channels), in 0..255, or where `raw` is set numbers that are no pixels and are fed as they are. `said` is what
+    the user says it shows, in their words, and `truth` the class that means, if the model has it.
     """
 
     name: str

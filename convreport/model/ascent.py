@@ -33,17 +33,14 @@ from convreport.model.canvas import (
     warps,
 )
 from convreport.model.describe import Understood
-from convreport.model.fields import CELLWISE, ENLARGING, MOVING, WINDOWS
 from convreport.model.folding import folded
 from convreport.model.graph import Call
 from convreport.model.probe import Reached, has_preactivation, probing
+from convreport.model.reach import takes_any_size
 
 # Fixed, and padded where units are few: a tile must not depend on its company. A second try is mostly for one or two.
 BATCH, SECOND_BATCH = 8, 4
 RESEED = 0x9E3779B9  # added to the seed of a second try
-
-# What keeps its meaning at any size of picture; below anything else the size is tried first.
-SIZELESS = {*CELLWISE, *WINDOWS, *MOVING, *ENLARGING, "InputLayer"} - {"Dense", "Concatenate"}
 
 
 class Climb:
@@ -66,7 +63,7 @@ class Climb:
         self.tile = (side, side)
         self._fed: tuple[int, int] | None = None  # what of the canvas the model sees, where it takes one size only
         self._compile(traced=True)
-        if not self._takes_any_size():
+        if not takes_any_size(card, understood.wiring, call.path):
             self._settle()
 
     def _compile(self, *, traced: bool) -> None:
@@ -76,22 +73,6 @@ class Climb:
         self._step = compiled(self._take_step)
         self._raw_step = compiled(self._take_raw_step)
         self._score = compiled(self._objective_of_pixels)
-
-    def _takes_any_size(self) -> bool:
-        """Is everything from the input up to this layer known not to mind the picture's size?"""
-        waiting, kinds = [self._call.path], set()
-        known = {layer.path: layer for layer in self._card.layers}
-        seen: set[str] = set()
-        while waiting:
-            path = waiting.pop()
-            if path in known and path not in seen:
-                seen.add(path)
-                kinds.add(known[path].kind)
-                waiting += known[path].inputs
-        python = any(
-            call.owner is not None or call.mixed for call in self._understood.wiring.calls if call.path in seen
-        )
-        return not python and kinds <= SIZELESS
 
     def _settle(self) -> None:
         """Find a size, and a way to run, that this layer takes: its input's own size, and step by step if need be."""

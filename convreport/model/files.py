@@ -46,14 +46,8 @@ def look_into(file: Path) -> Saved:
         with h5py.File(file, "r") as tree:
             text = tree.attrs.get("model_config")
             config = None if text is None else json.loads(text.decode() if isinstance(text, bytes) else text)
-            whole = (
-                config is not None
-                or "layer_names" in tree.attrs
-                or bool(
-                    {"layers", "_layer_checkpoint_dependencies", "vars", "model_weights", "layer_names0"}
-                    & {*tree, *tree.attrs}
-                )
-            )
+            signs = {"layers", "_layer_checkpoint_dependencies", "vars", "model_weights", "layer_names", "layer_names0"}
+            whole = config is not None or bool(signs & {*tree, *tree.attrs})
     except (OSError, ValueError):
         raise damaged from None
     if not whole:

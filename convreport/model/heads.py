@@ -36,9 +36,9 @@ class Output:
 
 
 def choose(wiring: Wiring, wanted: str | None, trial: Sequence[Any]) -> Output:
-    """The output of that name or number; else the first with classes, else the first that predicts numbers, else the first. UsageError for an unknown one.
+    """The output of that name or number; else the first with classes, or that predicts numbers, or at all.
 
-    `trial` are the outputs for a few pictures, by which the heads of Python code are told.
+    `trial` are the outputs for a few pictures, by which the heads of Python code are told. UsageError for an unknown name.
     """
     outputs = [_read(wiring, place, trial[place]) for place in range(len(wiring.outputs))]
     if wanted is not None:

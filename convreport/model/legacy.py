@@ -156,7 +156,7 @@ REPAIRS: tuple[Callable[[Config], bool], ...] = (
 
 
 # Keras still reads these in .h5 files by itself.
-ARCHIVE_ONLY = (name_modules_anew, count_nodes_from_zero, put_input_layer_first)
+ARCHIVE_ONLY = (name_modules_anew, count_nodes_from_zero)
 
 
 def _words(repair: Callable[[Config], bool]) -> str:

@@ -62,11 +62,11 @@ def identity(request: Request) -> str:
 def load(request: Request) -> Loaded:
     """Import the framework, build or read the model, and describe it. ModelError says why not."""
     name = name_of(request)
-    if request.custom:
-        runtime.tensorflow()
+    runtime.tensorflow()
     for module in request.custom:
         _import_custom(module)
-    model, used, origin, repairs = _model(request)
+    with runtime.names_from_zero():
+        model, used, origin, repairs = _model(request)
     return Loaded(model, describe(model, name, request, origin, repairs), used)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
+from convreport.model import depthwise
 from convreport.model.graph import Call
 
 # Layers, and operations of keras.ops, that are nothing but an activation.
@@ -71,8 +72,8 @@ def probing(
 
 @contextmanager
 def unhindered(operations: Iterable[Any]) -> Iterator[None]:
-    """Set two habits of Keras aside: inner models refuse other input sizes, and names that TensorFlow cannot write into
-    a graph (`a <b>`) stop a trace.
+    """Set aside what would hinder a call: inner models refuse other input sizes, names that TensorFlow cannot write into
+    a graph (`a <b>`) stop a trace, and convolutions with a group a channel are slow as such.
     """
     with ExitStack() as undo:
         for operation in operations:
@@ -80,6 +81,8 @@ def unhindered(operations: Iterable[Any]) -> Iterator[None]:
                 undo.enter_context(replaced(operation, "_assert_input_compatibility", lambda *a, **k: None))
             if hasattr(operation, "_open_name_scope") and not GRAPH_NAME.fullmatch(operation.name):
                 undo.enter_context(replaced(operation, "_open_name_scope", nullcontext))
+            if faster := depthwise.replacement(operation):
+                undo.enter_context(replaced(operation, "convolution_op", faster))
         yield
 
 

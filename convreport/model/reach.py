@@ -1,4 +1,4 @@
-"""Which maps the scores really rest on, tried with a gradient: of a class token, the last maps of all do not."""
+"""How far layers reach: which maps the scores rest on, and which layers mind the size of the picture."""
 
 from contextlib import suppress
 
@@ -9,15 +9,21 @@ from convreport.core.card import ModelCard
 from convreport.core.fitting import FREE_SIDE
 from convreport.model import heads, runtime
 from convreport.model.feed import Feed
+from convreport.model.fields import CELLWISE, ENLARGING, MOVING, WINDOWS
 from convreport.model.folding import folded
 from convreport.model.graph import Wiring
 from convreport.model.probe import Reached, has_preactivation, probing
 
+# What keeps its meaning at any size of picture.
+SIZELESS = {*CELLWISE, *WINDOWS, *MOVING, *ENLARGING, "InputLayer"} - {"Dense", "Concatenate"}
 TRIED = 16  # maps, from the last one back
 
 
 def reaching(card: ModelCard, wiring: Wiring, feed: Feed, output: int) -> str:
-    """The last map that a gradient of the scores reaches for a picture of noise; "" where the wiring tells it anyway."""
+    """The last map that a gradient of the scores reaches for a picture of noise; "" where the wiring tells it anyway.
+
+    Where a class token makes the scores, they do not rest on the other tokens of the last layers.
+    """
     maps = layers.cam_maps(card)[-TRIED:] if card.head != "none" else []
     calls = {call.path: call for call in wiring.calls}
     if not maps or (maps[-1].grid is None and wiring.kind != "subclassed" and not calls[maps[-1].path].mixed):
@@ -38,3 +44,11 @@ def reaching(card: ModelCard, wiring: Wiring, feed: Feed, output: int) -> str:
         if slope is not None and np.any(np.asarray(tf.cast(folded(slope, calls[layer.path], card), tf.float32))):
             return layer.path
     return ""
+
+
+def takes_any_size(card: ModelCard, wiring: Wiring, path: str) -> bool:
+    """Is everything from the input up to this layer known not to mind the picture's size?"""
+    below = layers.ancestors(card, path)
+    kinds = {layer.kind for layer in card.layers if layer.path in below}
+    in_python = any(call.owner is not None or call.mixed for call in wiring.calls if call.path in below)
+    return not in_python and kinds <= SIZELESS

@@ -31,6 +31,19 @@ def tensorflow() -> Any:
 
 
 @contextmanager
+def names_from_zero() -> Iterator[None]:
+    """Layers made meanwhile are numbered as in a fresh process, so that `add_2` is the same layer in every build."""
+    from keras.src.backend.common import global_state
+
+    before = global_state.get_global_attribute("object_name_uids")
+    global_state.set_global_attribute("object_name_uids", None)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute("object_name_uids", before)
+
+
+@contextmanager
 def _quiet_stderr() -> Iterator[None]:
     """Catch what native code writes to file descriptor 2; print it if the block raises."""
     sys.stderr.flush()

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,13 +29,15 @@ def fill(model: Any, file: Path) -> None:
             return
     before = [np.array(weight.numpy()) for weight in model.weights]
     try:
-        with _under_keras_name(file) as named:
+        with _under_keras_name(file) as named, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             model.load_weights(named)
-    except Exception as error:
+    except Exception:
         for weight, value in zip(model.weights, before, strict=True):
             weight.assign(value)
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-        raise ModelError(f"The weights in {file.name} do not fit {model.name} ({line}).", MISFIT) from None
+        raise ModelError(
+            f"The weights in {file.name} do not fit {model.name}: {_difference_of_trees(model, file)}.", MISFIT
+        ) from None
     account(model, file)
 
 
@@ -179,6 +182,37 @@ def _difference(
     parts += [f"only the file has {_list(only_there)}"] if only_there else []
     parts += [f"only the model has {_list(only_here)}"] if only_here else []
     return ", ".join(parts)
+
+
+def _difference_of_trees(model: Any, file: Path) -> str:
+    """Which layers differ between a file of Keras 3 and what the model would write itself, in words."""
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder) / "own.weights.h5"
+        model.save_weights(own)
+        here, there = _layers_in(own), _layers_in(file)
+    unlike = [
+        f"{name} is {_shapes(there[name])}, in the model {_shapes(here[name])}"
+        for name in there
+        if name in here and sorted(here[name]) != sorted(there[name])
+    ]
+    parts = ["; ".join(unlike[:LISTED]) + (f"; and {len(unlike) - LISTED} more" if len(unlike) > LISTED else "")]
+    parts += [f"only the file has {_list(names)}"] if (names := [name for name in there if name not in here]) else []
+    parts += [f"only the model has {_list(names)}"] if (names := [name for name in here if name not in there]) else []
+    return "; ".join(part for part in parts if part) or "Keras cannot read them"
+
+
+def _layers_in(file: Path) -> dict[str, list[tuple[int, ...]]]:
+    """Layer -> the shapes of its weights, by the names in the file."""
+    found: dict[str, list[tuple[int, ...]]] = {}
+    with opened(file) as tree:
+        for path, value in _datasets(tree):
+            parts = [
+                part
+                for part in path.split("/")[:-1]
+                if part not in ("layers", "vars", "_layer_checkpoint_dependencies")
+            ]
+            found.setdefault("/".join(parts), []).append(value.shape)
+    return found
 
 
 def _shapes(shapes: Sequence[tuple[int, ...]]) -> str:

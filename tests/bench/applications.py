@@ -1,0 +1,38 @@
+"""A small atlas of every network of keras.applications, with random weights: built, and how long it took.
+
+    python -m tests.bench.applications [NAME ...]
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import convreport
+from convreport.core import layers
+from convreport.model.catalog import APPLICATIONS
+from convreport.model.load import load
+from convreport.model.request import Request
+
+
+def small_atlas(name, out, **words):
+    """The first two telling layers of an application, two filters each, and one picture through all of it."""
+    shown = layers.telling(load(Request(name, weights="none", top=not words.get("no_top"))).card)[:2]
+    return convreport.build(
+        name, weights="none", out=out, layers=[layer.path for layer in shown], filters=2, max_images=1, **words
+    )
+
+
+def main():
+    names = sys.argv[1:] or [one.name for one in APPLICATIONS.values()]
+    print("| application | built | seconds |\n|---|---|--:|")
+    for name in names:
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            atlas = small_atlas(name, Path(folder))
+        verdict = f"{atlas.drawn} drawings" if not atlas.failures else f"failed: {atlas.failures[0]}"
+        print(f"| {name} | {verdict} | {time.monotonic() - began:.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
