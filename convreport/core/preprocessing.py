@@ -78,10 +78,15 @@ def of_function(function: Callable[[Any], Any], name: str, channels: int, code: 
     for bgr in (False, True) if channels == 3 else (False,):
         seen = draw[..., ::-1] if bgr else draw
         fits = [np.polyfit(seen[..., c].ravel(), made[..., c].ravel(), 1) for c in range(channels)]
-        scale, shift = (tuple(round(float(fit[part]), 9) + 0.0 for fit in fits) for part in (0, 1))
+        scale, shift = (tuple(_clean(fit[part]) for fit in fits) for part in (0, 1))
         if np.abs(seen * np.array(scale) + np.array(shift) - made).max() <= 1e-4 * (np.abs(made).max() + 1e-6):
             return Preprocessing("own", scale, shift, bgr, function=name)
     return Preprocessing("own", function=name, called=True, code=code, live=function)
+
+
+def _clean(number: float) -> float:
+    """Without the dust of fitting: eight digits, and nothing below a billionth."""
+    return float(f"{round(float(number), 9) + 0.0:.8g}")
 
 
 def _formula(preprocessing: Preprocessing) -> str:

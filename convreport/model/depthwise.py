@@ -26,7 +26,11 @@ def replacement(operation: Any) -> Any:
         height, width, _, units = kernel.shape
         weights = tf.reshape(tf.convert_to_tensor(kernel), [height, width, groups, units // groups])
         return tf.nn.depthwise_conv2d(
-            inputs, tf.cast(weights, inputs.dtype), [1, *strides, 1], operation.padding.upper(), dilations=list(dilation)
+            inputs,
+            tf.cast(weights, inputs.dtype),
+            [1, *strides, 1],
+            operation.padding.upper(),
+            dilations=list(dilation),
         )
 
     return convolution_op

@@ -173,10 +173,15 @@ def _picture_shape(slot: Slot, model: str) -> tuple[tuple[int | None, int | None
         )
     if len(shape) == 2 and None not in shape and min(side or 0 for side in shape) > 3:
         return (shape[0], shape[1], 1), "plane"
+    if len(shape) == 2:
+        raise ModelError(
+            f"{model} takes series ({shown}); convreport shows two-dimensional convolutions, not one-dimensional ones.",
+            "Series cannot be shown as pictures.",
+        )
     if len(shape) != 3:
         raise ModelError(
             f"{model} takes input of {shown}, not pictures of height x width x channels.",
-            "convreport shows networks that look at pictures; series and tables are not pictures.",
+            "convreport shows networks that look at pictures. Series and tables are none.",
         )
     first = shape[0] is not None and shape[0] <= 4 and (shape[2] is None or shape[2] > 4)
     height, width, channels = (shape[1], shape[2], shape[0]) if first else (shape[0], shape[1], shape[2])

@@ -58,10 +58,11 @@ def look_into(file: Path) -> Saved:
 def read(saved: Saved, *, unsafe: bool, trusted: Sequence[str]) -> tuple[Any, tuple[str, ...]]:
     """The whole model, uncompiled, and the repairs it took; ModelError says why it cannot be loaded."""
     assert saved.config is not None
-    if not unsafe:
-        refuse_code(saved.config, saved.file.name, trusted)
     runtime.tensorflow()
     import keras
+
+    if not unsafe:
+        refuse_code(saved.config, saved.file.name, trusted)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice for the model's author, who is not here

@@ -221,6 +221,9 @@ class _Input:
 
     name = INPUT
 
+    def call(self, pictures: Any) -> Any:
+        return pictures
+
 
 _Input.__name__ = "InputLayer"
 

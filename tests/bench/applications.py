@@ -1,6 +1,6 @@
 """A small atlas of every network of keras.applications, with random weights: built, and how long it took.
 
-    python -m tests.bench.applications [NAME ...]
+python -m tests.bench.applications [NAME ...]
 """
 
 import sys

@@ -2,16 +2,12 @@
 
 import json
 import os
-import zipfile
 
-import h5py
-import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 from convreport.cli import app
-from tests import models
 
 
 def run(*words):
@@ -54,6 +50,18 @@ def refused(done, code, message, hint):
         (["demo", "--templates", "nowhere"], 2, "no folder nowhere", "--templates"),
         (["demo", "--weights", "none"], 2, "--weights goes with a name", "Leave --weights away"),
         (["vgg16", "--weights", "nowhere.h5"], 3, "no weights file nowhere.h5", "imagenet, none"),
+        (["demo", "--arch", "vgg16"], 2, "--arch goes with", "Leave --arch away"),
+        (["demo", "--no-top"], 2, "--no-top goes with a name", "Leave it away"),
+        (["demo", "--input", "age"], 2, "--input cannot be 'age'", "NAME=VALUE"),
+        (["demo", "--input", "age=3"], 2, "has no input 'age'", "input"),
+        (["demo", "--output", "second"], 2, "no output 'second'", "Known"),
+        (["demo", "--labels", "nowhere.txt"], 2, "no file nowhere.txt", "--labels"),
+        (["demo", "--truth", "nowhere.csv"], 2, "no file nowhere.csv", "--truth"),
+        (["demo", "--cam-layer", "block9"], 2, "no layer that matches 'block9'", "block"),
+        (["demo", "--preprocess", "nowhere:scale"], 2, "cannot be used (ModuleNotFoundError", "pixels in 0..255"),
+        (["demo", "--custom", "nowhere.layers"], 3, "given with --custom, cannot be imported", "Python finds"),
+        (["nowhere.models:make"], 3, "The module nowhere cannot be imported", "install it"),
+        (["tests.models:nothing"], 3, "has no function nothing", "Check the name"),
         (["demo", "--config", "nowhere.toml"], 2, "nowhere.toml cannot be read", "--config"),
     ],
 )
@@ -97,88 +105,6 @@ def test_a_folder_that_is_no_atlas_has_no_site(tmp_path):
     refused(run("serve", tmp_path), 2, "is not an atlas", "convreport build")
 
 
-def bad_models(folder):
-    """(file, words of the complaint, words of the hint)."""
-    import keras
-
-    (folder / "text.keras").write_text("not a model")
-    (folder / "text.h5").write_text("not a model either")
-    models.small().save(folder / "whole.keras")
-    data = (folder / "whole.keras").read_bytes()
-    (folder / "half.keras").write_bytes(data[: len(data) // 2])
-    corrupt = bytearray(data)
-    corrupt[len(data) // 2] ^= 0xFF
-    (folder / "corrupt.keras").write_bytes(corrupt)
-    models.small().save_weights(folder / "only.weights.h5")
-    with h5py.File(folder / "weights.h5", "w") as file:
-        file["a"] = np.zeros(3)
-    with zipfile.ZipFile(folder / "other.keras", "w") as file:
-        file.writestr("readme.txt", "a zip of something else")
-    dense = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)], name="dense")
-    dense.save(folder / "dense.keras")
-    inputs = [keras.Input((8, 8, 3)), keras.Input((8, 8, 3))]
-    both = keras.layers.Conv2D(2, 3)(keras.layers.Add()(inputs))
-    keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(both)).save(folder / "two.keras")
-    line = keras.Sequential([keras.Input((8, 3)), keras.layers.Conv1D(2, 3)], name="line")
-    line.save(folder / "line.keras")
-    five = keras.Sequential([keras.Input((8, 8, 5)), keras.layers.Conv2D(2, 3)], name="five")
-    five.save(folder / "five.keras")
-    keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Lambda(lambda x: x), keras.layers.Conv2D(2, 3)]).save(
-        folder / "code.keras"
-    )
-    keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Lambda(lambda x: x), keras.layers.Conv2D(2, 3)]).save(
-        folder / "code.h5"
-    )
-    return [
-        ("text.keras", "text.keras is not a Keras model, or is damaged", "unbroken"),
-        ("text.h5", "text.h5 is not a Keras model, or is damaged", "unbroken"),
-        ("half.keras", "half.keras is not a Keras model, or is damaged", "unbroken"),
-        ("corrupt.keras", "corrupt.keras", ""),
-        ("other.keras", "other.keras is not a Keras model", "unbroken"),
-        ("weights.h5", "holds weights only", "--weights FILE"),
-        ("only.weights.h5", "holds weights only", "--weights FILE"),
-        ("dense.keras", "no two-dimensional convolution", "convolutions"),
-        ("two.keras", "has 2 inputs", "one picture"),
-        ("line.keras", "takes input of 8 x 3", "channels last"),
-        ("five.keras", "takes input of 8 x 8 x 5", "channels last"),
-        ("code.keras", "contains a Lambda layer", "Replace the Lambda"),
-        ("code.h5", "contains a Lambda layer", "Replace the Lambda"),
-    ]
-
-
-def test_models_that_cannot_be_shown_say_why(tmp_path):
-    for file, message, hint in bad_models(tmp_path):
-        done = run("layers", tmp_path / file)
-        refused(done, 3, message, hint)
-    folder = tmp_path / "saved_model"
-    folder.mkdir()
-    refused(run("layers", folder), 3, "is a folder", "model.keras")
-
-
-def test_a_subclass_says_why(tmp_path):
-    import keras
-
-    @keras.saving.register_keras_serializable("tests")
-    class Own(keras.Model):
-        def __init__(self, **words):
-            super().__init__(**words)
-            self.conv = keras.layers.Conv2D(2, 3)
-
-        def call(self, inputs):
-            return self.conv(inputs)
-
-    model = Own()
-    model(np.zeros((1, 8, 8, 3), np.float32))
-    model.save(tmp_path / "own.keras")
-    refused(run("layers", tmp_path / "own.keras"), 3, "subclass", "functional")
-
-
-def test_weights_of_another_architecture(tmp_path):
-    models.small().save_weights(tmp_path / "small.weights.h5")
-    done = run("build", "mobilenet", "--weights", tmp_path / "small.weights.h5", "--out", tmp_path / "a")
-    refused(done, 3, "do not fit MobileNet", "this architecture")
-
-
 def test_no_network_fails_in_seconds_with_what_to_do(tmp_path, convreport):
     import time
 
@@ -214,7 +140,7 @@ def test_sections_lists_every_option():
 
 
 def test_version():
-    assert run("--version").stdout.strip() == "convreport 0.1.0"
+    assert run("--version").stdout.strip() == "convreport 0.2.0"
 
 
 def test_json_is_json_and_quiet_is_quiet(tmp_path):

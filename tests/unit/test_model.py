@@ -1,4 +1,4 @@
-"""Wiring, probing, looking and climbing, on every kind of model, with numbers from a pencil."""
+"""Looking and climbing, with numbers from a pencil."""
 
 import numpy as np
 import pytest
@@ -8,66 +8,6 @@ from convreport.core.recipes import RECIPES
 from convreport.core.types import Objective, Targets
 from convreport.sections.gradcam import gradcam
 from tests import models
-
-KINDS = {
-    "functional": models.small,
-    "sequential": models.sequential,
-    "nested": models.nested,
-    "branched": models.branched,
-}
-
-
-@pytest.fixture(params=[(kind, way) for kind in KINDS for way in ("fresh", "reloaded")], ids=lambda p: "-".join(p))
-def model(request, tmp_path):
-    kind, way = request.param
-    made = KINDS[kind]()
-    return models.reloaded(made, tmp_path) if way == "reloaded" else made
-
-
-def state_of(model):
-    import json
-
-    layers = [layer for layer in model._flatten_layers() if layer is not model]
-    own = [[*sorted(vars(layer)), layer.__dict__.get("activation")] for layer in layers]
-    return json.dumps(model.get_config(), sort_keys=True, default=str), [w.copy() for w in model.get_weights()], own
-
-
-def spatial(net):
-    return [layer for layer in net.card.layers if layer.spatial and layer.kind != "InputLayer"]
-
-
-def test_nothing_of_the_model_changes(model):
-    config, weights, own = state_of(model)
-    net = models.network(model)
-    path = spatial(net)[1].path
-    net.look([models.noise(32)], [path], fit="stretch", targets=Targets(top=2))
-    net.ascend([Objective(path, 0)], RECIPES["fourier"].__class__("short", steps=2), 0)
-    with pytest.raises(ModelError):
-        net.look([models.noise(32)], [net.card.layers[0].path], fit="stretch", targets=None)
-    after = state_of(model)
-    assert after[0] == config
-    assert all((a == b).all() for a, b in zip(weights, after[1], strict=True))
-    assert after[2] == own
-
-
-def test_activations_and_gradients_are_those_of_the_model(model):
-    import tensorflow as tf
-
-    net = models.network(model)
-    sample = models.noise(32)
-    paths = [layer.path for layer in spatial(net)]
-    look = net.look([sample], paths, fit="stretch", targets=Targets(classes=(0, 2)))
-    inputs = tf.constant(net._input(sample, "stretch")[None])
-    output = model(inputs, training=False).numpy()
-    np.testing.assert_allclose(
-        look.probabilities if net.card.head == "softmax" else look.scores, output, rtol=1e-4, atol=1e-5
-    )
-    # The derivative of a logit along a small random change of the last map is what the gradient says.
-    last = paths[-1]
-    change = np.random.default_rng(1).normal(0, 1, look.activations[last].shape).astype(np.float32)
-    said = (look.gradients[last][:, 0] * change).sum()
-    assert np.isfinite(said) and said != 0
-    assert look.gradients[last].shape == (1, 2, *look.activations[last].shape[1:])
 
 
 def test_nested_layers_have_paths_and_shared_ones_an_entry_a_call():

@@ -1,0 +1,96 @@
+"""keras.applications: the table is Keras's, every network is found and drawn."""
+
+import pytest
+
+from convreport.model import catalog
+from convreport.model.catalog import APPLICATIONS
+from tests.unit.test_cli import run
+
+# One of each family by default; the whole matrix with -m slow.
+USUAL = (
+    "VGG16", "ResNet50", "ResNet50V2", "InceptionV3", "InceptionResNetV2", "Xception", "MobileNet", "MobileNetV2",
+    "MobileNetV3Small", "MobileNetV3Large", "DenseNet121", "NASNetMobile", "EfficientNetB0", "EfficientNetV2B0",
+    "ConvNeXtTiny",
+)  # fmt: skip
+MATRIX = [pytest.param(one.name, marks=() if one.name in USUAL else pytest.mark.slow) for one in APPLICATIONS.values()]
+
+
+def test_every_application_of_keras_is_in_the_table():
+    import keras
+
+    offered = {name for name in dir(keras.applications) if name[0].isupper()}
+    assert {one.name for one in APPLICATIONS.values()} == offered
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_a_small_atlas_of_each(name, tmp_path, monkeypatch):
+    import keras
+    from keras.src.utils import file_utils
+
+    from tests.bench.applications import small_atlas
+
+    atlas = small_atlas(name, tmp_path)
+    known = catalog.find(name)
+    card = atlas.facts["model"]
+    assert not atlas.failures
+    assert card["params"] == known.params
+    side = None if "MobileNetV3" in name else known.size  # which Keras leaves free even with a top
+    assert card["input"] == [side, side, 3]
+    assert card["preprocessing"]["mode"] == known.preprocessing
+    assert (card["head"], card["classes"], card["labels"][386]["name"]) == ("softmax", 1000, "African_elephant")
+    drawn = {section["name"]: len(section["drawings"]) for section in atlas.facts["sections"]}
+    assert drawn["filters"] == 4 and drawn["gradcam"] == 1 and drawn["activations"] == 2 and drawn["kernels"]
+    wanted = []
+
+    def get_file(fname=None, *args, **kwargs):
+        wanted.append(fname)
+        raise InterruptedError
+
+    monkeypatch.setattr(file_utils, "get_file", get_file)
+    with pytest.raises(InterruptedError):
+        getattr(keras.applications, name)(weights="imagenet")
+    assert wanted == [known.file]
+    keras.backend.clear_session()
+
+
+@pytest.mark.parametrize(
+    ("application", "mode", "scale"),
+    [("vgg16", "caffe", 1), ("resnet_v2", "symmetric", 1), ("densenet", "torch", 1), ("convnext", "none", 1)],
+)
+def test_preprocessing_is_keras_own(application, mode, scale):
+    import keras
+    import numpy as np
+
+    from convreport.core.preprocessing import MODES
+
+    pixels = np.random.default_rng(0).uniform(0, 255, (1, 5, 5, 3)).astype(np.float32)
+    theirs = getattr(keras.applications, application).preprocess_input(pixels.copy())
+    np.testing.assert_allclose(MODES[mode].apply(pixels), theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "spelling", ["efficientnetv2-b0", "EfficientNetV2B0", "efficientnet_v2_b0", "EFFICIENTNET V2 B0"]
+)
+def test_any_usual_spelling(spelling):
+    assert catalog.find(spelling).name == "EfficientNetV2B0"
+
+
+def test_without_top_there_is_no_classifier_and_all_else():
+    done = run("doctor", "mobilenetv3small", "--no-top")
+    assert done.exit_code == 0, done.stderr
+    said = " ".join(done.stdout.split())
+    assert "without top, random weights" in said
+    assert "no output that scores classes" in said
+    assert "filters" in said
+
+
+def test_models_lists_them_all_and_says_which_are_here(tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / APPLICATIONS["vgg16"].file).write_bytes(b"")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    lines = run("models").stdout.splitlines()
+    assert len(lines) == len(APPLICATIONS) + 1
+    vgg = next(line for line in lines if line.startswith("VGG16"))
+    for words in ("138,357,544", "224 x 224", "BGR", "553 MB", "yes"):
+        assert words in vgg, words
+    assert not next(line for line in lines if line.startswith("VGG19")).rstrip().endswith("yes")

@@ -1,0 +1,344 @@
+"""What pictures become, what they show, and what the classes are called."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import convreport
+from convreport.core import arrays, labels, samples, truth
+from convreport.core.errors import ImageError, UsageError
+from convreport.core.fitting import planes_for, size_for
+from convreport.core.preprocessing import MODES, of_function
+from convreport.model.load import load
+from convreport.model.request import Request
+from tests import models
+from tests.unit.test_cli import refused, run
+from tests.zoo import ZOO
+
+# -- preprocessing
+
+
+def with_statistics(mode, channels=3):
+    """A network whose first BatchNormalization remembers photos as that preprocessing brings them."""
+    import keras
+
+    keras.utils.set_random_seed(21)
+    inputs = keras.Input((48, 48, channels))
+    conv = keras.layers.Conv2D(12, 3, use_bias=False, name="conv")
+    norm = keras.layers.BatchNormalization(name="norm")
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(norm(conv(inputs))))
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x))
+    photos = np.stack([planes_for(one, (48, 48), "stretch", channels) for one in samples.natural(4).samples])
+    maps = conv(MODES[mode].apply(photos)).numpy()
+    norm.moving_mean.assign(maps.mean((0, 1, 2)))
+    norm.moving_variance.assign(maps.var((0, 1, 2)))
+    return model
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_first_batch_normalization_tells_how_it_was_trained(mode):
+    chosen = models.network(with_statistics(mode)).card.preprocessing
+    assert chosen.mode == mode
+    assert "norm remembers from training" in chosen.why
+
+
+@pytest.mark.parametrize("mode", ["none", "rescale", "symmetric"])
+def test_gray_too(mode):
+    assert models.network(with_statistics(mode, 1)).card.preprocessing.mode == mode
+
+
+def test_what_the_model_does_itself_is_not_done_twice():
+    for kind, words in (
+        ("rescaled_inside", "Rescaling"),
+        ("normalized_inside", "Normalization"),
+        ("transfer_learning", "truedivide"),
+    ):
+        chosen = models.network(ZOO[kind]()).card.preprocessing
+        assert chosen.mode == "none"
+        assert words in chosen.why
+
+
+def test_a_network_inside_tells_by_its_name():
+    import keras
+
+    base = keras.applications.MobileNetV2(alpha=0.35, include_top=False, weights=None, input_shape=(96, 96, 3))
+    inputs = keras.Input((96, 96, 3))
+    head = keras.layers.Dense(2, activation="softmax")(keras.layers.GlobalAveragePooling2D()(base(inputs)))
+    chosen = models.network(keras.Model(inputs, head)).card.preprocessing
+    assert chosen.mode == "symmetric"
+    assert "MobileNetV2 was trained with it" in chosen.why
+
+
+def test_biases_that_drown_pixels_of_one_are_weak_evidence_for_255():
+    import keras
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3, bias_initializer="ones", name="conv")]
+    )
+    model.get_layer("conv").kernel.assign(model.get_layer("conv").kernel * 0.2)
+    chosen = models.network(model).card.preprocessing
+    assert chosen.mode == "none" and "weak evidence" in chosen.why
+
+
+def test_where_nothing_tells_it_is_assumed_and_said():
+    chosen = models.network(ZOO["functional"]()).card.preprocessing
+    assert chosen.mode == "rescale"
+    assert "assumed" in chosen.why and "--preprocess" in chosen.why
+
+
+def halved(x):
+    return x / 2 - 3
+
+
+def swapped(x):
+    x = x[..., ::-1] * 1.0
+    x[..., 0] += 5
+    return x
+
+
+def curved(x):
+    import tensorflow as tf
+
+    return tf.sqrt(x) if tf.is_tensor(x) else np.sqrt(x)
+
+
+def numpy_only(x):
+    return np.sqrt(np.asarray(x))
+
+
+def test_a_function_of_ones_own_is_measured():
+    made = of_function(halved, "m:halved", 3)
+    assert made.scale == (0.5, 0.5, 0.5) and made.shift == (-3, -3, -3) and not made.called
+    made = of_function(swapped, "m:swapped", 3)
+    assert made.bgr and made.shift[0] == 5
+    assert of_function(curved, "m:curved", 3).called
+    with pytest.raises(ValueError, match="it turns"):
+        of_function(lambda x: x[:, :4], "m:cut", 3)
+
+
+def test_a_function_that_is_no_straight_line_is_called_in_looking_and_in_climbing(tmp_path):
+    atlas = convreport.build(
+        ZOO["functional"](), preprocess="tests.unit.test_inputs:curved", out=tmp_path, filters=1, max_images=1
+    )
+    assert not atlas.failures
+    assert "test_inputs:curved" in atlas.facts["preprocessing"]
+    net = models.network(ZOO["functional"](), preprocess="tests.unit.test_inputs:curved")
+    picture = models.noise(32)
+    np.testing.assert_allclose(net._input(picture, "stretch"), np.sqrt(picture.pixels.astype(np.float32)), rtol=1e-5)
+
+
+def test_a_function_no_gradient_passes_costs_the_filters_only(tmp_path):
+    atlas = convreport.build(ZOO["functional"](), preprocess=numpy_only, out=tmp_path, filters=1, max_images=1)
+    assert {section for section, _, _ in atlas.failures} == {"filters"}
+    assert "no gradient passes it" in atlas.failures[0][2]
+
+
+def test_conventions_for_colour_are_not_for_gray():
+    with pytest.raises(UsageError, match="is for colour pictures"):
+        models.network(ZOO["one_sigmoid"](), preprocess="caffe")
+
+
+# -- pictures of any number of channels
+
+
+@pytest.mark.parametrize(
+    ("values", "shape", "most", "raw"),
+    [
+        (np.full((4, 5), 200, np.uint8), (4, 5, 1), 200, False),
+        (np.full((4, 5, 5), 0.5), (4, 5, 5), 127.5, False),
+        (np.full((4, 5, 7), 65535, np.uint16), (4, 5, 7), 255, False),
+        (np.full((1, 4, 5, 2), -3.0), (4, 5, 2), -3, True),
+        (np.full((13, 100, 90), 4000, np.int16), (100, 90, 13), 4000, True),
+        (np.full((4, 5, 2), True), (4, 5, 2), 255, False),
+    ],
+)
+def test_arrays_are_pictures(values, shape, most, raw):
+    if values.shape == (13, 100, 90):
+        values = values.transpose(1, 2, 0)
+    made = arrays.picture("x", values, 1024)
+    assert made.pixels.dtype == np.uint8 and made.pixels.shape == (*shape[:2], 3)
+    planes = made.pixels[..., :1] if made.planes is None else made.planes
+    assert planes.shape == shape
+    assert planes.max() == most
+    assert made.raw is raw
+
+
+@pytest.mark.parametrize("values", [np.zeros(3), np.zeros((2, 2, 2, 2)), np.full((3, 3), np.nan), np.zeros((0, 4))])
+def test_what_is_no_picture_is_told(values):
+    with pytest.raises(ImageError):
+        arrays.picture("x", values, 1024)
+
+
+def test_npy_npz_and_tiff_of_many_channels_are_read(tmp_path):
+    import tifffile
+
+    values = np.random.default_rng(0).uniform(0, 1, (20, 30, 5)).astype(np.float32)
+    np.save(tmp_path / "a.npy", values)
+    np.savez(tmp_path / "b.npz", values)
+    tifffile.imwrite(tmp_path / "c.tif", values)
+    tifffile.imwrite(tmp_path / "d.tif", values.transpose(2, 0, 1))
+    np.savez(tmp_path / "two.npz", values, values)
+    (tmp_path / "bad.npy").write_bytes(b"no array")
+    reading = samples.read([str(tmp_path)], 12)
+    assert [one.name for one in reading.samples] == ["a", "b", "c", "d"]
+    for one in reading.samples[:3]:
+        np.testing.assert_allclose(one.planes, values * 255, rtol=1e-6)
+    assert reading.samples[3].planes.shape in ((20, 30, 5), (5, 20, 30))
+    assert {name for name, _ in reading.skipped} == {"two.npz", "bad.npy"}
+
+
+def test_an_atlas_of_five_channels_shows_each(tmp_path):
+    values = np.random.default_rng(0).uniform(0, 1, (40, 30, 5)).astype(np.float32)
+    np.save(tmp_path / "scene.npy", values)
+    Image.new("RGB", (20, 20), "red").save(tmp_path / "photo.png")
+    ZOO["five_channels"]().save(tmp_path / "five.keras")
+    done = run("build", tmp_path / "five.keras", "--images", tmp_path / "scene.npy", "--images", tmp_path / "photo.png",
+               "-o", tmp_path / "a", "--filters", "1")  # fmt: skip
+    assert done.exit_code == 0, done.stdout
+    assert "Skipped photo: photo has 3 channels, and the model takes 5" in " ".join(done.stdout.split())
+    data = json.loads((tmp_path / "a/docs/five/atlas.json").read_bytes())
+    assert len(data["samples"][0]["channels"]["ranges"]) == 5
+    assert (tmp_path / "a/docs/five" / data["samples"][0]["channels"]["file"]).is_file()
+    assert "Its channels" in (tmp_path / "a/docs/five/pictures/scene.md").read_text()
+    refused(run("build", tmp_path / "five.keras", "--images", tmp_path / "photo.png", "-o", tmp_path / "b"), 4,
+            "no picture fits", "as many channels")  # fmt: skip
+
+
+def test_raw_numbers_are_fed_as_they_are():
+    net = models.network(ZOO["five_channels"]())
+    values = np.random.default_rng(0).normal(0, 1, (32, 32, 5)).astype(np.float32)
+    sample = next(samples.named_samples([arrays.picture("raw", values, 1024)]))
+    np.testing.assert_allclose(net._input(sample, "stretch"), values, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "picture", "size"),
+    [
+        ((224, 224, 3), (100, 50), (224, 224)),
+        ((None, None, 3), (100, 100), (224, 224)),
+        ((None, None, 3), (100, 400), (128, 448)),
+        ((None, 64, 3), (100, 200), (32, 64)),
+        ((96, None, 3), (100, 200), (96, 192)),
+    ],
+)
+def test_free_sides_keep_the_pictures_aspect(wanted, picture, size):
+    assert size_for(wanted, picture) == size
+
+
+# -- names of classes
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["cat\ndog\nowl\n", "0 cat\n1 dog\n2 owl\n", "0: cat\n2: owl\n1: dog", '["cat", "dog", "owl"]',
+     '{"0": "cat", "1": "dog", "2": "owl"}', '{"dog": 1, "cat": 0, "owl": 2}',
+     '{"0": ["n1", "cat"], "1": ["n2", "dog"], "2": ["n3", "owl"]}', "\ufeffcat\r\ndog\r\n\r\nowl"],
+)  # fmt: skip
+def test_labels_are_read_in_every_usual_form(text, tmp_path):
+    (tmp_path / "labels.txt").write_text(text, "utf-8")
+    assert labels.read(tmp_path / "labels.txt") == ("cat", "dog", "owl")
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"0": "a", "2": "b"}', '"cat"x{'])
+def test_what_holds_no_labels_is_told(text, tmp_path):
+    (tmp_path / "labels.json").write_text(text)
+    if text == '"cat"x{':
+        assert labels.read(tmp_path / "labels.json") == ('"cat"x{',)
+    else:
+        with pytest.raises(UsageError):
+            labels.read(tmp_path / "labels.json")
+
+
+def test_labels_of_the_wrong_length_and_for_nothing(tmp_path):
+    (tmp_path / "labels.txt").write_text("a\nb\nc\nd\n")
+    ZOO["functional"]().save(tmp_path / "net.keras")
+    refused(
+        run("doctor", tmp_path / "net.keras", "--labels", tmp_path / "labels.txt"), 2, "brings 4 names", "3 classes"[:1]
+    )
+    with pytest.raises(UsageError, match="scores no classes"):
+        models.network(ZOO["embedding"](), labels=("a",))
+    assert [one.name for one in models.network(ZOO["one_sigmoid"](), labels=("ill",)).card.labels] == ["not ill", "ill"]
+
+
+# -- truth
+
+
+@pytest.fixture
+def shapes(tmp_path):
+    """Scenes of the demo in folders by what they show, but one of them in a wrong one."""
+    from convreport.demo import scenes
+
+    for number in range(4):
+        scene = scenes.scene(number, seed=5)
+        name = scenes.CLASSES[scene.label]
+        folder = tmp_path / "shapes" / ("ring" if number == 0 and name != "ring" else name)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(scene.pixels).save(folder / f"{number}.png")
+    return tmp_path / "shapes"
+
+
+def facts_of(folder, slug="demo"):
+    data = json.loads((folder / f"docs/{slug}/atlas.json").read_bytes())
+    return data, {d["sample"]: d["facts"] for s in data["sections"] if s["name"] == "gradcam" for d in s["drawings"]}
+
+
+def test_folders_say_what_pictures_show_and_mistakes_are_gathered(shapes, tmp_path):
+    done = run(
+        "build", "demo", "--images", shapes, "-o", tmp_path / "a", "--filters", "1", "--sections", "gradcam,overview"
+    )
+    assert done.exit_code == 0, done.stdout
+    _, facts = facts_of(tmp_path / "a")
+    wrong = [one for one in facts.values() if not one["right"]]
+    assert len(facts) == 4 and len(wrong) == 1
+    assert wrong[0]["truth"]["name"] == "ring"
+    assert [one["name"] for one in wrong[0]["classes"] if one["true"]] == ["ring"]  # drawn, however unlikely
+    page = (tmp_path / "a/docs/demo/mistakes.md").read_text()
+    assert "right about 3 of the 4 pictures" in page
+    assert page.count("<figure>") == 3
+    assert "Mistakes: demo/mistakes.md" in (tmp_path / "a/mkdocs.yml").read_text()
+    index = (tmp_path / "a/docs/demo/index.md").read_text()
+    assert "wrong: it is ring" in index and "mistakes.md" in index
+    picture = (tmp_path / "a/docs/demo/pictures/0.md").read_text()
+    assert "Wrong: it is ring, which comes" in picture
+    assert (tmp_path / "a/site/demo/mistakes.html").is_file()
+
+
+@pytest.mark.parametrize(
+    "text", ["file,label\n0.png,ring\nring/1.png,disc\n", "0.png;ring\n1.png;disc\n", "0\tring\n1\tdisc\n"]
+)
+def test_a_table_says_what_pictures_show(text, shapes, tmp_path):
+    (tmp_path / "truth.csv").write_text(text)
+    table = truth.read(tmp_path / "truth.csv")
+    reading = samples.read([str(shapes)], 12, table)
+    assert {one.name: one.said for one in reading.samples}["0"] == "ring"
+    card = load(Request("demo")).card
+    settled = truth.settle(reading.samples, card, strict=False)
+    assert {one.name: one.truth for one in settled}["0"] == [label.name for label in card.labels].index("ring")
+
+
+def test_a_table_with_an_unknown_class_is_an_error(shapes, tmp_path):
+    (tmp_path / "truth.csv").write_text("0.png,rnig\n")
+    done = run("build", "demo", "--images", shapes, "--truth", tmp_path / "truth.csv", "-o", tmp_path / "a")
+    refused(done, 2, "--truth says 'rnig' of 0", "Did you mean ring")
+    (tmp_path / "truth.csv").write_text("just words\n")
+    with pytest.raises(UsageError, match="no table of pictures"):
+        truth.read(tmp_path / "truth.csv")
+
+
+def test_folders_name_nameless_classes_in_keras_order(tmp_path):
+    for name in ("owl", "cat", "dog"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        Image.new("RGB", (20, 20), "red").save(tmp_path / "photos" / name / "1.png")
+    events = []
+    atlas = convreport.build(
+        ZOO["functional"](),
+        images=tmp_path / "photos",
+        out=tmp_path / "a",
+        sections=["gradcam"],
+        on_event=events.append,
+    )
+    assert [one["name"] for one in atlas.facts["model"]["labels"]] == ["cat", "dog", "owl"]
+    assert any("alphabetical order: cat, dog, owl" in str(event) for event in events)

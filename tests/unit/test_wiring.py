@@ -1,0 +1,301 @@
+"""Every kind of wiring: understood, looked at, climbed, built, and left as it was; fresh, and saved and loaded again."""
+
+import json
+
+import numpy as np
+import pytest
+
+import convreport
+from convreport.core import layers
+from convreport.core.arrays import picture
+from convreport.core.errors import ModelError, UsageError
+from convreport.core.samples import named_samples
+from convreport.core.types import Objective, Recipe, Targets
+from tests import models
+from tests.zoo import ZOO, subclass_of_two_inputs
+
+SHORT = Recipe("short", steps=2)
+UNBUILT_WHEN_LOADED = ("subclassed_branching",)  # Keras itself cannot rebuild it: it never learns its input
+
+
+@pytest.fixture(params=[(kind, way) for kind in ZOO for way in ("fresh", "reloaded")], ids=lambda p: "-".join(p))
+def model(request, tmp_path):
+    kind, way = request.param
+    if way == "reloaded" and kind in UNBUILT_WHEN_LOADED:
+        pytest.skip("Keras cannot build it after loading")
+    made = ZOO[kind]()
+    return models.reloaded(made, tmp_path) if way == "reloaded" else made
+
+
+def state_of(model):
+    """Configuration, weights, and what every layer holds as its own."""
+    own = [[sorted(vars(layer)), vars(layer).get("activation")] for layer in model._flatten_layers()]
+    return json.dumps(model.get_config(), sort_keys=True, default=str), [w.copy() for w in model.get_weights()], own
+
+
+def fitting_sample(net, seed=0):
+    height, width, channels = net.card.input
+    draw = np.random.default_rng(seed).integers(0, 256, (height or 40, width or 40, channels)).astype(np.uint8)
+    return next(named_samples([picture("noise", draw, 1024)]))
+
+
+def maps_of(net):
+    return [layer.path for layer in layers.spatial(net.card)]
+
+
+def test_nothing_of_the_model_changes(model):
+    config, weights, own = state_of(model)
+    net = models.network(model)
+    path = maps_of(net)[-1]
+    net.look([fitting_sample(net)], [path], fit="stretch", targets=None)
+    if net.card.head != "none":
+        net.look([fitting_sample(net)], [layers.cam_layer(net.card).path], fit="stretch", targets=Targets(top=2))
+    for layer in layers.telling(net.card)[:2]:
+        net.ascend([Objective(layer.path, 0)], SHORT, 0)
+    with pytest.raises(ModelError):
+        net.look([fitting_sample(net)], [path, net.card.layers[0].path], fit="stretch", targets=None)
+    after = state_of(model)
+    assert after[0] == config
+    assert all((a == b).all() for a, b in zip(weights, after[1], strict=True))
+    assert after[2] == own
+
+
+def test_scores_are_those_of_the_model_and_gradients_their_slopes(model):
+    """What a small change of the picture does to the scores is what the model itself says it does."""
+    net = models.network(model)
+    if net.card.head == "none":
+        pytest.skip("no scores")
+    sample = fitting_sample(net)
+    last = layers.cam_layer(net.card)
+    targets = Targets(classes=tuple(range(net.card.classes)))
+    look = net.look([sample], [last.path], fit="stretch", targets=targets)
+    feed = net._understood.feed
+    output = np.asarray(feed.run(net._input(sample, "stretch")[None])[net._understood.output], np.float64)
+    if net.card.dense:
+        assert look.probabilities.sum() == pytest.approx(1)
+    elif net.card.head == "binary":
+        np.testing.assert_allclose(look.probabilities[0], [1 - output[0, 0], output[0, 0]], rtol=1e-4)
+        np.testing.assert_allclose(look.scores[0, 1], np.log(output[0, 0] / (1 - output[0, 0])), rtol=1e-3, atol=1e-5)
+        assert look.scores[0, 0] == -look.scores[0, 1]
+    elif net.card.head == "logits":
+        np.testing.assert_allclose(look.scores, output, rtol=1e-4, atol=1e-6)
+    else:
+        np.testing.assert_allclose(look.probabilities, output, rtol=1e-4, atol=1e-6)
+    gradient = look.gradients[last.path]
+    assert gradient.shape == (1, net.card.classes, *look.activations[last.path].shape[1:])
+    assert np.isfinite(gradient).all()
+    assert np.abs(gradient).max() > 0
+
+
+def test_the_map_of_a_layer_is_what_the_layer_returns(model):
+    """Against Keras's own word: a spy on each layer's `call` in a plain run of the model."""
+    import tensorflow as tf
+
+    net = models.network(model)
+    sample = fitting_sample(net)
+    paths = maps_of(net)
+    look = net.look([sample], paths, fit="stretch", targets=None)
+    calls = {call.path: call for call in net._understood.wiring.calls}
+    seen = {}
+    for path in paths:
+        operation = calls[path].operation
+
+        def spy(*args, operation=operation, original=operation.call, **kwargs):
+            made = original(*args, **kwargs)
+            seen.setdefault(id(operation), []).append(np.asarray(tf.cast(made, tf.float32)))
+            return made
+
+        if "call" not in vars(operation):
+            object.__setattr__(operation, "call", spy)
+    net._understood.feed.run(tf.constant(net._input(sample, "stretch")[None]))
+    for path in paths:
+        theirs = seen[id(calls[path].operation)][calls[path].turn]
+        ours = look.activations[path]
+        assert ours.ndim == 4
+        tokens = ours.shape[1] * ours.shape[2]
+        if theirs.ndim == 3:
+            theirs = theirs[:, -tokens:].reshape(ours.shape)
+        elif calls[path].channels_first:
+            theirs = theirs.transpose(0, 2, 3, 1)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ZOO)
+def test_an_atlas_of_every_kind(kind, tmp_path):
+    net_input = models.network(ZOO[kind]()).card.input
+    images = {}
+    if net_input[2] not in (1, 3):
+        images = {"measured": np.random.default_rng(0).uniform(0, 1, (40, 30, net_input[2]))}
+    atlas = convreport.build(ZOO[kind](), name=kind, out=tmp_path, images=images, filters=1, max_images=1)
+    assert not atlas.failures
+    facts = atlas.facts
+    assert atlas.page.is_file()
+    names = {section["name"]: section for section in facts["sections"]}
+    assert names["filters"]["drawings"] and names["activations"]["drawings"] and names["kernels"]["drawings"]
+    page = (tmp_path / "docs" / facts["model"]["slug"] / "index.md").read_text()
+    if facts["model"]["head"] == "none":
+        assert "no output that scores classes" in page
+        assert not names["gradcam"]["drawings"]
+    else:
+        assert len(names["gradcam"]["drawings"]) == 1
+    for given in facts["model"]["given"]:
+        assert f"The input {given['name']} is held at" in page.replace("&#95;", "_").replace("&#46;", ".")
+
+
+def card_of(kind, **words):
+    return models.network(ZOO[kind](), **words).card
+
+
+def test_what_is_understood_of_the_heads():
+    heads = {
+        kind: (card_of(kind).head, card_of(kind).classes, card_of(kind).dense) for kind in ZOO if "class" not in kind
+    }
+    assert heads["functional"] == ("softmax", 3, False)
+    assert heads["transfer_learning"] == ("logits", 5, False)
+    assert heads["siamese"] == heads["two_inputs"] == heads["one_sigmoid"] == ("binary", 2, False)
+    assert heads["many_sigmoids"] == ("sigmoid", 4, False)
+    assert heads["regression"] == ("regression", 1, False)
+    assert heads["regression_of_four"] == ("regression", 4, False)
+    assert heads["segmentation"] == ("softmax", 3, True)
+    assert heads["ops_head"] == ("softmax", 3, False)
+    assert heads["embedding"] == heads["without_top"] == ("none", 0, False)
+    assert card_of("segmentation_one_class").head == "binary" and card_of("segmentation_one_class").dense
+    assert card_of("subclassed").score == "log-probability"
+    assert card_of("ops_head").score == "logit"
+
+
+def test_one_of_two_outputs_is_explained_and_the_other_on_request():
+    assert card_of("two_outputs").output == "kind"  # classes before numbers
+    other = card_of("two_outputs", output="box")
+    assert (other.output, other.head, other.classes) == ("box", "regression", 4)
+    assert card_of("two_outputs", output="1").output == "kind"
+    with pytest.raises(UsageError, match="no output 'kin'") as raised:
+        card_of("two_outputs", output="kin")
+    assert "kind" in raised.value.hint
+
+
+def test_other_inputs_are_held_and_what_they_hold_counts(tmp_path):
+    net = models.network(ZOO["two_inputs"](), inputs=(("age", 61.0),))
+    assert [(one.name, one.value) for one in net.card.given] == [("age", "61")]
+    assert net.card.input_name == "scan" and net.card.input == (32, 32, 1)
+    zero = models.network(ZOO["two_inputs"]())
+    sample = fitting_sample(net)
+    scores = [one.look([sample], ["body_b"], fit="stretch", targets=Targets(top=1)).scores for one in (net, zero)]
+    assert not np.allclose(*scores)
+    changed = {a.path for a, b in zip(net.card.layers, zero.card.layers, strict=True) if a.digest != b.digest}
+    assert changed == {"age", "of_age", next(p for p in changed if p.startswith("concatenate")), "ill"}
+    np.save(tmp_path / "age.npy", np.array([61.0], np.float32))
+    again = models.network(ZOO["two_inputs"](), inputs=(("age", str(tmp_path / "age.npy")),))
+    assert again.card.given[0].value == "age.npy"
+    np.testing.assert_allclose(
+        again.look([sample], ["body_b"], fit="stretch", targets=Targets(top=1)).scores, scores[0], rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ((("aeg", "1"),), "no input 'aeg'"),
+        ((("age", "old"),), "cannot be 'old'"),
+        ((("age", np.zeros((2, 2))),), "of shape"),
+        ((("age", "picture"),), "not pictures"),
+    ],
+)
+def test_wrong_inputs_are_told(said, message):
+    with pytest.raises((UsageError, ModelError), match=message):
+        models.network(ZOO["two_inputs"](), inputs=said)
+
+
+def test_the_second_of_two_pictures_may_be_the_one_that_is_varied():
+    net = models.network(ZOO["siamese"](), inputs=(("right", "picture"),))
+    assert net.card.input_name == "right"
+    assert [one.name for one in net.card.given] == ["left"]
+    blind = {layer.path for layer in net.card.layers if not layer.reads_picture}
+    assert "tower/body_a" in blind and "tower/body_a@2" not in blind
+
+
+def test_what_a_subclassed_model_demands_beside_the_picture_is_given():
+    net = models.network(subclass_of_two_inputs(), inputs=(("weight", "1"),))
+    assert net.card.given[0].name == "weight"
+    look = net.look([fitting_sample(net)], ["conv"], fit="stretch", targets=Targets(top=2))
+    assert np.abs(look.gradients["conv"]).max() > 0
+
+
+def test_wiring_in_python_is_found_by_watching():
+    card = card_of("subclassed")
+    assert {layer.path: layer.inputs for layer in card.layers}["block2"] == ("block1", "block2/two")
+    assert card.layer("block1/two").receptive_field.size == (11, 11)
+    assert card.wiring == "subclassed"
+    inside = card_of("block_inside")
+    assert [layer.path for layer in inside.layers if layer.path.startswith("block")] == [
+        "block/one",
+        "block/two",
+        "block",
+    ]
+    assert inside.layer("block").receptive_field.size == (11, 11)
+
+
+def test_tokens_fold_to_the_grid_they_were_cut_from():
+    card = card_of("vision_transformer")
+    assert card.layer("block2").grid == (4, 6)
+    assert card.layer("tokens").grid == (4, 6)
+    assert layers.cam_layer(card).path == "norm2"  # the last whose patches the class token still reads
+
+
+def test_layouts_and_planes():
+    first = card_of("channels_first")
+    assert (first.input, first.layout) == ((32, 40, 3), "channels_first")
+    assert first.layer("second").shape == (14, 18, 6)
+    plane = card_of("plane")
+    assert (plane.input, plane.layout) == ((28, 28, 1), "plane")
+    assert plane.layer("body_b").receptive_field.size == (8, 8)
+
+
+def test_grad_cam_looks_where_the_score_depends_on():
+    import keras
+
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(4, 3, name="trunk")(inputs)
+    aside = keras.layers.Conv2D(4, 3, name="aside")(keras.layers.Conv2D(4, 3, name="before_aside")(x))
+    head = keras.layers.Dense(2, activation="softmax", name="kind")(keras.layers.GlobalAveragePooling2D()(x))
+    model = keras.Model(inputs, [head, keras.layers.GlobalAveragePooling2D(name="features")(aside)])
+    assert layers.cam_layer(models.network(model).card).path == "trunk"
+
+
+def test_cam_layer_overrules_and_is_checked():
+    card = card_of("functional")
+    assert layers.cam_layer(card, "*_a").path == "body_a"
+    for wanted, message in (("body_*", "names 3 layers"), ("head", "is no map"), ("nothing", "no layer that matches")):
+        with pytest.raises(UsageError, match=message):
+            layers.cam_layer(card, wanted)
+
+
+@pytest.mark.parametrize("kind", ["segmentation", "odd_convolutions", "subclassed"])
+def test_receptive_fields_hold_what_gradients_reach(kind):
+    """Of every map: no gradient outside the window, and none of its four sides is missed by more than one stride."""
+    import tensorflow as tf
+
+    net = models.network(ZOO[kind]())
+    height, width, channels = net.card.input
+    picture = tf.constant(np.random.default_rng(1).uniform(0.2, 1, (1, height, width, channels)), tf.float32)
+    calls = {call.path: call for call in net._understood.wiring.calls}
+    from convreport.model.probe import probing
+
+    for layer in layers.spatial(net.card):
+        with tf.GradientTape() as tape:
+            tape.watch(picture)
+            with probing([calls[layer.path]], operations=net._understood.wiring.operations) as taps:
+                net._understood.feed.run(picture)
+            maps = taps.outputs[layer.path]
+            row, column = maps.shape[1] // 2, maps.shape[2] // 2
+            middle = tf.reduce_sum(maps[0, row, column])
+        slope = np.abs(tape.gradient(middle, picture).numpy()[0]).sum(2)
+        field = layer.receptive_field
+        for axis, place in ((0, row), (1, column)):
+            reached = np.flatnonzero(slope.sum(1 - axis))
+            if not len(reached):
+                continue  # behind a ReLU that is shut here
+            begin = field.offset[axis] + place * field.stride[axis]
+            end = begin + field.size[axis] - 1
+            assert begin <= reached.min(), layer.path
+            assert reached.max() <= end, layer.path
