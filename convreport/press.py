@@ -108,7 +108,7 @@ class Press:
 
     def sample(self, sample: Sample) -> dict[str, Any]:
         """A sample's part of atlas.json; its picture is published without any of the file's metadata."""
-        shown = pixels.fit_within(sample.pixels, pixels.PUBLISHED)
+        shown = pixels.published(sample.pixels)
         file = f"figures/pictures/{sample.slug}.webp"
         self._file(file, sample.digest, lambda: pixels.encode(shown, "photo", 88))
         data: dict[str, Any] = {
@@ -126,7 +126,7 @@ class Press:
         """Each channel of a picture of many, as a gray tile of its own."""
         assert sample.planes is not None
         planes = sample.planes
-        tiles = np.stack([pixels.fit_within(one, CHANNEL_TILE) for one in arrays.channels_of(planes)])
+        tiles = np.stack([pixels.fit_within(pixels.published(one), CHANNEL_TILE) for one in arrays.channels_of(planes)])
         sheet = pixels.tile(tiles, CHANNEL_COLUMNS, margin=4, ground=(128, 128, 128))
         file = f"figures/pictures/{sample.slug}-channels.webp"
         self._file(file, f"channels {sample.digest}", lambda: pixels.encode(sheet, "photo", 88))

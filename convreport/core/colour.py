@@ -4,6 +4,7 @@ viridis and inferno are by Stefan van der Walt and Nathaniel Smith (CC0), stored
 """
 
 import base64
+import colorsys
 import zlib
 from functools import cache
 
@@ -33,6 +34,18 @@ def table(name: str) -> Table:
 def paint(values: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
     """Colour a uint8 array of any shape: (...) -> (..., 3)."""
     return table(name)[values]
+
+
+def of_class(index: int) -> tuple[int, int, int]:
+    """A colour for a class: neighbours are a golden angle apart in hue, and take turns in lightness."""
+    hue, light = index * 0.381966 % 1, (0.95, 0.7, 0.85)[index % 3]
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.72, light)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def hexadecimal(index: int) -> str:
+    """The same colour as a style sheet writes it."""
+    return "#" + "".join(f"{part:02x}" for part in of_class(index))
 
 
 def _unpack(packed: str) -> Table:

@@ -35,6 +35,13 @@ class Fit:
         seen = _within(rows, plane.shape[0])[:, None] & _within(columns, plane.shape[1])[None, :]
         return (full * seen).astype(np.float32)
 
+    def nearest(self, plane: NDArray[np.int64], nothing: int = -1) -> NDArray[np.int64]:
+        """A map of numbers that mean something (classes) at the picture's size and place; `nothing` where nothing was seen."""
+        rows, columns = (self._cells(axis, plane.shape[axis]) for axis in (0, 1))
+        seen = _within(rows, plane.shape[0])[:, None] & _within(columns, plane.shape[1])[None, :]
+        at = [np.clip(np.round(one), 0, plane.shape[axis] - 1).astype(int) for axis, one in enumerate((rows, columns))]
+        return np.where(seen, plane[np.ix_(*at)], nothing)
+
     def _cells(self, axis: int, count: int) -> Array:
         """Where the picture's pixel centres lie among `count` cells that share the input, cell 0's centre being 0."""
         at_input = (np.arange(self.picture[axis]) + 0.5) * self.scale[axis] + self.offset[axis]

@@ -118,7 +118,7 @@ def ancestors(card: ModelCard, path: str) -> set[str]:
 def first_convolution(card: ModelCard) -> LayerInfo | None:
     """The convolution nearest the pixels, whose kernels can be read as pictures."""
     for layer in card.layers:
-        if layer.kernel is not None and len(layer.kernel) == 4:
+        if layer.kernel is not None and len(layer.kernel) == 4 and layer.reads_picture:
             return layer
     return None
 

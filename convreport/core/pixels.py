@@ -8,6 +8,7 @@ from PIL import Image
 
 from convreport.core.types import Array, FigureKind, Pixels
 
+SEEN = 224  # pixels: to about this small pictures are enlarged
 PUBLISHED = 448  # pixels: the longest side of a published photo and of what lies over it
 
 
@@ -82,6 +83,13 @@ def fit_within(pixels: Pixels, most: int) -> Pixels:
         return pixels
     share = most / max(height, width)
     return resize_picture(pixels, max(1, round(height * share)), max(1, round(width * share)))
+
+
+def published(picture: Pixels) -> Pixels:
+    """A picture at the size it is published at: large ones reduced, small ones enlarged in whole steps to be seen."""
+    shown = fit_within(picture, PUBLISHED)
+    times = max(1, round(SEEN / max(shown.shape[:2])))
+    return shown.repeat(times, 0).repeat(times, 1)
 
 
 def resize_picture(pixels: Pixels, height: int, width: int) -> Pixels:

@@ -139,7 +139,7 @@ class Look:
     (n, k, h, w, c), of the k asked scores with respect to that layer's output. `scores` (n, classes): what
     `ModelCard.score` says, over a dense map its mean over the class's region; `probabilities` likewise: in 0..1, the
     share of the map a class takes where the output is dense, the scores themselves for a regression. `targets` (n, k):
-    class indices.
+    class indices. `regions` (n, h, w): of a dense output, the class at each of its cells, -1 for none.
     """
 
     activations: Mapping[str, Array]
@@ -147,6 +147,7 @@ class Look:
     scores: Array
     probabilities: Array
     targets: NDArray[np.int64]
+    regions: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)

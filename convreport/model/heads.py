@@ -145,6 +145,15 @@ def scored(card: ModelCard, output: Any, before: Any) -> tuple[Any, Any]:
     return _over_regions(card, logits, chances) if card.dense else (logits, chances)
 
 
+def regions(card: ModelCard, output: Any) -> Any:
+    """Of a dense output (n, h, w, classes) the class at each cell, int64 (n, h, w); -1 where none of many applies."""
+    values = np.asarray(runtime.tensorflow().cast(output, "float32"))
+    if card.head == "binary":
+        return (values[..., 0] > 0.5).astype(np.int64)
+    likeliest = values.argmax(-1)
+    return np.where(values.max(-1) > 0.5, likeliest, -1) if card.head == "sigmoid" else likeliest
+
+
 def _over_regions(card: ModelCard, logits: Any, chances: Any) -> tuple[Any, Any]:
     """(n, h, w, classes) -> the mean logit of each class over its region, and the share of the map it takes."""
     tf = runtime.tensorflow()

@@ -69,7 +69,8 @@ class KerasNetwork:
                 )
             gradients[layer] = np.stack([self._map(layer, gradient) for gradient in per_target], 1)
         activations = self._maps(taps.outputs, layers)
-        return Look(activations, gradients, np.asarray(scores), np.asarray(probabilities), shown)
+        found = heads.regions(self.card, outputs[self._understood.output]) if self.card.dense else None
+        return Look(activations, gradients, np.asarray(scores), np.asarray(probabilities), shown, found)
 
     def ascend(self, objectives: Sequence[Objective], recipe: Recipe, seed: int) -> Ascent:
         """Pictures that drive the units of one layer, by `recipe`; a tile does not depend on its company."""

@@ -14,6 +14,7 @@ from convreport.core.protocols import Network
 from convreport.core.types import Array, Drawing, Figure, Look, PageKind, Pixels, Sample, Scope, Subject, Targets
 from convreport.sections import section
 
+REGION = 0.62  # how much of a region is its colour
 STRENGTH = {"inferno": 0.75, "viridis": 0.75, "jet": 0.4}
 
 
@@ -109,7 +110,7 @@ class GradCam:
     def _explain(self, sample: Sample, layer: str, scope: Scope, net: Network) -> Drawing:
         card = scope.card
         look = net.look([sample], [layer], fit=scope.fit, targets=self.targets(card, sample.truth))
-        picture = pixels.fit_within(sample.pixels, pixels.PUBLISHED)
+        picture = pixels.published(sample.pixels)
         figures: list[Figure] = []
         classes = []
         explained = look.targets[0].tolist()
@@ -120,10 +121,13 @@ class GradCam:
             figures += self._heatmaps(place, cells, sample, picture, str(one["name"]), scope)
         order = range(card.classes) if card.head == "regression" else np.argsort(-look.probabilities[0], kind="stable")
         top = [_answer(look, int(index), card) for index in list(order)[:5]]
+        if look.regions is not None:
+            figures.append(_regions(look.regions[0], sample, picture, scope))
         height, width = look.activations[layer].shape[1:3]
         score = "probability" if self.score == "probability" and card.head != "regression" else card.score
         facts = {
             "layer": layer, "score": score, "classes": classes, "top": top, "cells": [height, width],
+            "colours": {str(one["index"]): colour.hexadecimal(one["index"]) for one in top} if card.dense else {},
             "colormap": self.colormap, "strength": STRENGTH[self.colormap], "measure": _measure(card),
             **_verdict(look, sample, card),
         }  # fmt: skip
@@ -153,6 +157,17 @@ class GradCam:
         painted = colour.paint((heat * 255 + 0.5).astype(np.uint8), self.colormap)
         alpha = np.full(heat.shape, 255) if self.colormap == "jet" else heat * 255
         return np.dstack([painted, alpha.astype(np.uint8)])
+
+
+def _regions(classes: Array, sample: Sample, picture: Pixels, scope: Scope) -> Figure:
+    """What a network that answers with a map finds where, in a colour a class; of one sigmoid only the yes."""
+    size = size_for(scope.card.input, (sample.pixels.shape[0], sample.pixels.shape[1]))
+    place = fit_of((picture.shape[0], picture.shape[1]), size, scope.fit).nearest(classes)
+    shown = place > 0 if scope.card.head == "binary" else place >= 0
+    colours = np.array([colour.of_class(index) for index in range(scope.card.classes)], np.uint8)
+    layer = np.dstack([colours[np.maximum(place, 0)], shown.astype(np.uint8) * 255])
+    alt = f"What the network finds in {sample.name}, in a colour a class"
+    return Figure("regions", pixels.blend(picture, layer, REGION), alt, kind="photo")
 
 
 def _measure(card: ModelCard) -> str:
