@@ -51,10 +51,18 @@ def main() -> None:
     app()
 
 
+def _find_modules_here() -> None:
+    """Modules beside the user are found, after all that is installed: for factories, custom layers, preprocessing."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+
+
 @app.callback(invoke_without_command=True)
 def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
+    _find_modules_here()
     if version:
         print(f"convreport {__version__}")
         raise typer.Exit

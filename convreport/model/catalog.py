@@ -135,21 +135,32 @@ def build(
 
 
 def _with_file(construct: Any, application: Application, file: Path, *, top: bool) -> tuple[Any, tuple[Path, ...], str]:
-    """With the weights of a file, with or without top: as asked, else as they fit."""
+    """With the weights of a file, which may have a top or not: as asked, else as they fit."""
     if not file.is_file():
         raise ModelError(f"There is no weights file {file}.", "Give --weights imagenet, none, or a file.")
     reason: ModelError | None = None
-    for included in (True, False) if top else (False,):
-        model = construct(weights=None, include_top=included)
+    for included in (True, False) if top else (False, True):
+        with runtime.names_from_zero():
+            model = construct(weights=None, include_top=included)
         try:
             fill(model, file)
         except ModelError as error:
             reason = reason or error
             continue
-        shown = "" if included else " without top"
+        if included and not top:
+            model = _without_top(model, construct)
+        shown = "" if included and top else " without top"
         return model, (file,), f"keras.applications.{application.name}{shown}, weights from {file.name}"
     assert reason is not None
     raise reason
+
+
+def _without_top(whole: Any, construct: Any) -> Any:
+    """The network without its classifier, whose weights are the last, with the weights of the whole one."""
+    with runtime.names_from_zero():
+        bare = construct(weights=None, include_top=False)
+    bare.set_weights(whole.get_weights()[: len(bare.weights)])
+    return bare
 
 
 def on_this_machine(application: Application) -> bool:

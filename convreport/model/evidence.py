@@ -122,7 +122,7 @@ def _by_normalization(wiring: Wiring, feed: Feed, fed: Mapping[str, Array]) -> P
         return None  # never trained
     errors = {}
     for name, pictures in fed.items():
-        maps = pictures if source.path == wiring.calls[0].path else _output(wiring, feed, source, pictures)
+        maps = pictures if type(source.operation).__name__ == "InputLayer" else _output(wiring, feed, source, pictures)
         if maps is None or maps.shape[-1] != len(expected):
             return None
         alive = deviation > 1e-4

@@ -1,9 +1,6 @@
 """'vgg16' | 'demo' | model.keras | model.h5 | package.module:factory | a live model -> the model, understood."""
 
 import importlib
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files as resources
 from pathlib import Path
@@ -133,23 +130,22 @@ def _made(source: str) -> Any:
     import keras
 
     module, _, function = source.partition(":")
-    with _working_folder_importable():
-        try:
-            make = getattr(importlib.import_module(module), function)
-        except ModuleNotFoundError as error:
-            raise ModelError(
-                f"The module {error.name} cannot be imported.", "Run convreport where Python finds it, or install it."
-            ) from None
-        except AttributeError:
-            raise ModelError(f"The module {module} has no function {function}.", "Check the name.") from None
-        except Exception as error:
-            raise ModelError(f"The module {module} cannot be imported ({_told(error)}).", "Mend it first.") from error
-        try:
-            model = make()
-        except Exception as error:
-            raise ModelError(
-                f"{source} raised {_told(error)}.", "It must make a Keras model when it is called without arguments."
-            ) from error
+    try:
+        make = getattr(importlib.import_module(module), function)
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"The module {error.name} cannot be imported.", "Run convreport where Python finds it, or install it."
+        ) from None
+    except AttributeError:
+        raise ModelError(f"The module {module} has no function {function}.", "Check the name.") from None
+    except Exception as error:
+        raise ModelError(f"The module {module} cannot be imported ({_told(error)}).", "Mend it first.") from error
+    try:
+        model = make()
+    except Exception as error:
+        raise ModelError(
+            f"{source} raised {_told(error)}.", "It must make a Keras model when it is called without arguments."
+        ) from error
     if not isinstance(model, keras.Model):
         raise ModelError(
             f"{source} returned {type(model).__name__}, not a Keras model.", "Let it return a keras.Model."
@@ -158,28 +154,13 @@ def _made(source: str) -> Any:
 
 
 def _import_custom(module: str) -> None:
-    with _working_folder_importable():
-        try:
-            importlib.import_module(module)
-        except Exception as error:
-            raise ModelError(
-                f"The module {module}, given with --custom, cannot be imported ({_told(error)}).",
-                "Name a module, such as mypackage.layers, that Python finds from here.",
-            ) from error
-
-
-@contextmanager
-def _working_folder_importable() -> Iterator[None]:
-    """As `python -m` has it: modules beside the user are found."""
-    here = str(Path.cwd())
-    added = here not in sys.path
-    if added:
-        sys.path.insert(0, here)
     try:
-        yield
-    finally:
-        if added and here in sys.path:
-            sys.path.remove(here)
+        importlib.import_module(module)
+    except Exception as error:
+        raise ModelError(
+            f"The module {module}, given with --custom, cannot be imported ({_told(error)}).",
+            "Name a module, such as mypackage.layers, that Python finds from here.",
+        ) from error
 
 
 def _told(error: Exception) -> str:

@@ -3,6 +3,7 @@
 import json
 import sys
 import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -71,6 +72,14 @@ def test_backslashes_from_windows_are_repaired(tmp_path):
     loaded = load(Request(str(file)))
     assert "backslashes" in loaded.card.repairs[0]
     answers_alike(old_keras.small(), loaded)
+
+
+def test_weights_under_the_names_of_keras_2_15(tmp_path):
+    file = old_keras.archive(
+        old_keras.transfer(), tmp_path / "old.keras", old_keras.engine_modules,
+        lambda name: name.replace("layers/", "_layer_checkpoint_dependencies/"),
+    )  # fmt: skip
+    answers_alike(old_keras.transfer(), load(Request(str(file))))
 
 
 def test_nested_single_ends_are_unnested():
@@ -267,10 +276,31 @@ def test_a_misfit_leaves_the_model_as_it_was_and_says_so_on_the_command_line(tmp
     assert "only the model has" in " ".join(done.stderr.split())
 
 
-def test_an_application_without_top_takes_weights_with_and_without(tmp_path, real):
-    file = real / "keras_home/models/mobilenet_2_5_224_tf_no_top.h5"
-    if not file.is_file():
-        pytest.skip("no weights without top here")
+def test_an_application_takes_weights_with_top_and_without(tmp_path):
+    import keras
+
+    for top in (True, False):
+        model = keras.applications.MobileNetV3Small(weights=None, include_top=top)
+        file = tmp_path / f"{top}.weights.h5"
+        model.save_weights(file)
+        loaded = load(Request("mobilenet_v3_small", weights=str(file)))
+        assert bool(loaded.card.classes) is top
+        assert ("without top" in loaded.card.origin) is not top
+        first, again = model.layers[1:4], loaded.model.layers[1:4]
+        for here, there in zip(first, again, strict=True):
+            assert all((a.numpy() == b.numpy()).all() for a, b in zip(here.weights, there.weights, strict=True))
+    bare = load(Request("mobilenet_v3_small", weights=str(tmp_path / "True.weights.h5"), top=False))
+    whole = load(Request("mobilenet_v3_small", weights=str(tmp_path / "True.weights.h5")))
+    assert bare.card.classes == 0 and "without top" in bare.card.origin
+    for here, there in zip(bare.model.weights, whole.model.weights, strict=False):
+        assert (here.numpy() == there.numpy()).all()
+
+
+def test_a_factory_beside_the_user_is_found(tmp_path, convreport):
+    (tmp_path / "my_nets.py").write_text("from tests.zoo import made_for_tests\n")
+    done = convreport("layers", "my_nets:made_for_tests", cwd=tmp_path, env={"PYTHONPATH": str(Path.cwd())})
+    assert done.returncode == 0, done.stderr
+    assert "body_a" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,16 @@ def test_what_the_model_does_itself_is_not_done_twice():
         assert words in chosen.why
 
 
+def test_augmentation_inside_is_inactive():
+    net = models.network(ZOO["transfer_learning"]())
+    path = net.card.layers[2].path
+    assert path.startswith("augment/random_rotation")
+    picture = models.noise(96)
+    seen = [net.look([picture], [path], fit="stretch", targets=None).activations[path] for _ in range(3)]
+    assert (seen[0][0] == picture.pixels).all()
+    assert (seen[0] == seen[1]).all() and (seen[1] == seen[2]).all()
+
+
 def test_a_network_inside_tells_by_its_name():
     import keras
 
@@ -113,7 +123,7 @@ def test_a_function_of_ones_own_is_measured():
     made = of_function(halved, "m:halved", 3)
     assert made.scale == (0.5, 0.5, 0.5) and made.shift == (-3, -3, -3) and not made.called
     made = of_function(swapped, "m:swapped", 3)
-    assert made.bgr and made.shift[0] == 5
+    assert made.bgr and made.shift[0] == pytest.approx(5)
     assert of_function(curved, "m:curved", 3).called
     with pytest.raises(ValueError, match="it turns"):
         of_function(lambda x: x[:, :4], "m:cut", 3)
