@@ -46,7 +46,7 @@ def show_layers(card: ModelCard) -> None:
     )
     for heading, justify in (("#", "right"), ("layer", "left"), ("kind", "left"), ("output", "left")):
         table.add_column(heading, justify=justify, no_wrap=heading == "layer")  # type: ignore[arg-type]
-    for heading in ("parameters", "receptive field", "stride"):
+    for heading in ("parameters", "receptive field", "stride", "offset"):
         table.add_column(heading, justify="right")
     for index, layer in enumerate(card.layers):
         shape = " x ".join("any" if side is None else str(side) for side in layer.shape)
@@ -197,11 +197,14 @@ def _line(event: Event) -> str | None:
     return None
 
 
-def _field(field: Field | None) -> tuple[str, str]:
+def _field(field: Field | None) -> tuple[str, str, str]:
+    """Receptive field, stride and offset, in pixels of the input."""
     if field is None:
-        return "unknown", ""
+        return "unknown", "", ""
     stride = f"{field.stride[0]} x {field.stride[1]}" if min(field.stride) else ""
-    return ("whole picture" if field.whole else f"{field.size[0]} x {field.size[1]}"), stride
+    if field.whole:
+        return "whole picture", stride, ""
+    return f"{field.size[0]} x {field.size[1]}", stride, f"{field.offset[0]}, {field.offset[1]}"
 
 
 def _print_json(event: Event) -> None:
