@@ -120,7 +120,19 @@ def _describers() -> dict[str, str]:
     """What a remembered card rests on beside the model's files: the framework, and the code that describes models."""
     return versions() | {
         name: code_digest(f"convreport.model.{name}")
-        for name in ("load", "catalog", "describe", "evidence", "feed", "fields", "graph", "heads", "trace", "reach")
+        for name in (
+            "load",
+            "catalog",
+            "describe",
+            "evidence",
+            "feed",
+            "fields",
+            "fingerprint",
+            "graph",
+            "heads",
+            "trace",
+            "reach",
+        )
     }
 
 

@@ -1,11 +1,8 @@
 """A Keras model -> its card: layers, inputs, what it answers, how pictures become its input."""
 
 import dataclasses
-import inspect
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -16,7 +13,7 @@ from convreport.core.errors import ModelError
 from convreport.core.fitting import FREE_SIDE
 from convreport.core.store import digest
 from convreport.demo.scenes import CLASSES as DEMO_CLASSES
-from convreport.model import evidence, heads, runtime
+from convreport.model import evidence, fingerprint, heads, runtime
 from convreport.model.feed import Feed
 from convreport.model.fields import field_of, union
 from convreport.model.graph import Call, Wiring, is_block
@@ -97,7 +94,7 @@ def _layers(wiring: Wiring, feed: Feed) -> tuple[LayerInfo, ...]:
             field = field_of(operation, [one.receptive_field for one in seeing], maps[0] if maps else (None, None))
         below = [source.digest for source in sources]
         if call.owner is not None:
-            below.append(owners.setdefault(id(call.owner), _digest_of_code(call.owner, feed)))
+            below.append(owners.setdefault(id(call.owner), fingerprint.of_code(call.owner, feed)))
         given = feed.digest_of(str(operation.name)) if not call.inputs else b""
         done[call.path] = LayerInfo(
             path=call.path,
@@ -109,7 +106,7 @@ def _layers(wiring: Wiring, feed: Feed) -> tuple[LayerInfo, ...]:
             inputs=call.inputs,
             kernel=_kernel_shape(operation),
             receptive_field=field,
-            digest=_digest(operation, weights, below, given),
+            digest=fingerprint.of_layer(operation, weights, below, given),
             grid=_grid(call, seeing),
             reads_picture=entry or bool(seeing) or (not call.inputs and call.owner is not None),
         )
@@ -203,39 +200,3 @@ def _kernel_shape(operation: Any) -> tuple[int, ...] | None:
     kernel = getattr(operation, "kernel", getattr(operation, "depthwise_kernel", None))
     shape = getattr(kernel, "shape", None)
     return None if shape is None else tuple(int(side) for side in shape)
-
-
-def _digest(operation: Any, weights: list[Any], below: list[str], given: bytes) -> str:
-    """The digest of a layer's kind, configuration (its name left out), weights, and everything it reads."""
-    own = {key: value for key, value in _config(operation).items() if key not in ("name", "trainable")}
-    state = blake2b(given, digest_size=16)
-    state.update(json.dumps([type(operation).__name__, own, below], sort_keys=True, default=str).encode())
-    _add_weights(state, weights)
-    return state.hexdigest()
-
-
-def _digest_of_code(owner: Any, feed: Feed) -> str:
-    """The digest of what is wired in Python: all its weights and its source, as nobody knows which layer reads which."""
-    state = blake2b(digest_size=16)
-    try:
-        state.update(inspect.getsource(type(owner)).encode())
-    except (OSError, TypeError):
-        state.update(type(owner).__qualname__.encode())
-    state.update(json.dumps(_config(owner), sort_keys=True, default=str).encode())
-    for slot in feed.slots:
-        state.update(feed.digest_of(slot.name))
-    _add_weights(state, owner.weights)
-    return state.hexdigest()
-
-
-def _add_weights(state: Any, weights: Sequence[Any]) -> None:
-    for weight in weights:
-        value = np.ascontiguousarray(weight.numpy())
-        state.update(value.view(np.uint8).data if value.size and value.ndim else value.tobytes())
-
-
-def _config(operation: Any) -> Mapping[str, Any]:
-    try:
-        return dict(operation.get_config())
-    except (AttributeError, NotImplementedError, TypeError):
-        return {}

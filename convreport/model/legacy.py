@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 Config = dict[str, Any]
-MODELS = ("Functional", "Model", "Sequential")
 
 
 def mend(config: Config, *, archive: bool) -> tuple[str, ...]:
