@@ -251,6 +251,44 @@ def vision_transformer(keras, layers):
     return keras.Model(inputs, layers.Dense(3, activation="softmax", name="head")(x[:, 0]))
 
 
+@kind
+def windows(keras, layers):
+    """As Swin and DeiT do it: a block that returns two things, drops nothing at rest, and attends within windows."""
+
+    @keras.saving.register_keras_serializable("zoo")
+    class Windowed(keras.layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.norm = keras.layers.LayerNormalization(name="norm")
+            self.attend = keras.layers.MultiHeadAttention(2, 4, name="attend")
+            self.drop = keras.layers.Dropout(0.5, name="drop")
+            self.mix = keras.layers.Dense(8, name="mix")
+
+        def build(self, shape):
+            self.norm.build(shape)
+            self.attend.build((None, 16, shape[-1]), (None, 16, shape[-1]))
+            self.mix.build(shape)
+
+        def call(self, x):
+            ops = keras.ops
+            y = ops.reshape(self.norm(x), (-1, 2, 4, 2, 4, 8))
+            y = ops.reshape(ops.transpose(y, (0, 1, 3, 2, 4, 5)), (-1, 16, 8))
+            y = ops.reshape(self.attend(y, y), (-1, 2, 2, 4, 4, 8))
+            y = ops.reshape(ops.transpose(y, (0, 1, 3, 2, 4, 5)), (-1, 64, 8))
+            x = x + self.drop(y)
+            return x + self.mix(x), y
+
+        def compute_output_shape(self, shape):
+            return shape, shape
+
+    inputs = keras.Input((32, 32, 3))
+    x = layers.Reshape((64, 8), name="tokens")(layers.Conv2D(8, 4, strides=4, name="patches")(inputs))
+    for number in (1, 2):
+        x, _ = Windowed(name=f"block{number}")(x)
+    x = layers.GlobalAveragePooling1D(name="gap")(x)
+    return keras.Model(inputs, layers.Dense(3, activation="softmax", name="head")(x))
+
+
 def _token(keras):
     global ClassToken
 

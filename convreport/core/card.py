@@ -30,7 +30,7 @@ class LayerInfo:
     None where the size is free; `grid` is (height, width) where the output is a row of tokens that were cut from a
     picture; `inputs` are the paths of the layers it reads; `digest` covers its own and all its ancestors' configuration
     and weights, so that a fine-tuned head leaves the digests below it alone. `reads_picture` is False in a branch that
-    only sees the model's other inputs.
+    only sees the model's other inputs; `regrouped` where the first axis is no longer the pictures' (attention in windows).
     """
 
     path: str
@@ -45,6 +45,7 @@ class LayerInfo:
     digest: str
     grid: tuple[int, int] | None = None
     reads_picture: bool = True
+    regrouped: bool = False
 
     @property
     def name(self) -> str:
@@ -59,7 +60,7 @@ class LayerInfo:
     @property
     def spatial(self) -> bool:
         """Is the output a stack of two-dimensional maps (height, width, channels), or tokens that fold into one?"""
-        return len(self.shape) == 3 or self.grid is not None
+        return not self.regrouped and (len(self.shape) == 3 or self.grid is not None)
 
     @property
     def map(self) -> tuple[int | None, int | None]:

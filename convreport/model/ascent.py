@@ -282,7 +282,8 @@ class Climb:
         return 2 if side >= 9 else 1 if side >= 5 else 0
 
     def _cut(self, pictures: Array) -> NDArray[np.uint8]:
-        return as_rgb((self._centre(pictures, self.tile) * 255 + 0.5).astype(np.uint8))
+        shown = np.nan_to_num(self._centre(pictures, self.tile))  # broken weights make broken pictures: black
+        return as_rgb((shown * 255 + 0.5).astype(np.uint8))
 
     def _centre(self, pictures: Any, size: tuple[int, int]) -> Any:
         """The middle of square canvases (n, side, side, channels), of that (height, width)."""

@@ -1,7 +1,7 @@
 """A Keras model -> its card: layers, inputs, what it answers, how pictures become its input."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from convreport.model.reach import reaching
 from convreport.model.request import Request
 from convreport.model.wiring import wire
 
+FIRST_TOKENS = 5  # in front of those of the picture: of the class, of distillation, registers
 OTHER_CONVOLUTIONS = {"Conv1D": "one-dimensional", "Conv3D": "three-dimensional"}
 
 
@@ -107,26 +108,31 @@ def _layers(wiring: Wiring, feed: Feed) -> tuple[LayerInfo, ...]:
             kernel=_kernel_shape(operation),
             receptive_field=field,
             digest=fingerprint.of_layer(operation, weights, below, given),
-            grid=_grid(call, seeing),
+            grid=_grid(call, seeing, done.values()),
+            regrouped=call.regrouped,
             reads_picture=entry or bool(seeing) or (not call.inputs and call.owner is not None),
         )
     return tuple(done.values())
 
 
-def _grid(call: Call, sources: Sequence[LayerInfo]) -> tuple[int, int] | None:
-    """(height, width) of tokens (tokens, channels) cut from a picture, perhaps behind a class token; None if they are not.
+def _grid(call: Call, sources: Sequence[LayerInfo], before: Iterable[LayerInfo]) -> tuple[int, int] | None:
+    """(height, width) of tokens (tokens, channels) cut from a picture, perhaps behind a few others; None if they are not.
 
-    The grid is that of the map they were cut from, where it is known; else they must make a square.
+    The grid is that of the map they were cut from, or of as many tokens before; else they must make a square, but inside
+    Python code that is not guessed: a row of tokens may be one of many windows there.
     """
-    if len(call.shape) != 2 or call.shape[0] is None or call.shape[0] < 4:
+    if len(call.shape) != 2 or call.shape[0] is None or call.shape[0] < 4 or call.regrouped:
         return None
     tokens = call.shape[0]
     for source in sources:
         if source.spatial and None not in source.map:
             height, width = source.map
-            if height and width and 0 <= tokens - height * width <= 1:
+            if height and width and 0 <= tokens - height * width <= FIRST_TOKENS:
                 return height, width
-    for count in (tokens, tokens - 1):
+    for other in before:
+        if other.grid is not None and other.shape[0] == tokens:
+            return other.grid
+    for count in (tokens, tokens - 1) if call.owner is None else ():
         side = int(np.sqrt(count))
         if side * side == count and side > 1:
             return side, side

@@ -14,7 +14,7 @@ class Call:
     `inputs` are the paths of the calls it reads, `turn` counts the calls of the same layer, `shape` is without the batch
     axis and channels last; `channels_first` says how the output really lies in memory. `mixed`: something unknown
     happens between its inputs and it. `owner` is the outermost block of Python code it is in, whose wiring nobody knows
-    from its configuration.
+    from its configuration. `regrouped`: its first axis is no longer the pictures' (windows of them, say).
     """
 
     path: str
@@ -25,6 +25,7 @@ class Call:
     channels_first: bool = False
     mixed: bool = False
     owner: Any = None
+    regrouped: bool = False
 
 
 # Traces a block of Python code: its calls, and (what its output is made from, is that mixed in an unknown way).

@@ -65,6 +65,8 @@ def _read(wiring: Wiring, place: int, trial: Any) -> Output:
             head = "softmax" if activation == "softmax" else "sigmoid"
         elif activation is None and (not end or _own_code(calls[end])):
             head, score = _by_values(np.asarray(trial, np.float32), wiring.ops[place] if wiring.ops else "")
+            if dense and head == "logits" and not _enlarges(wiring):
+                head = "none"  # the features of a backbone
         elif activation not in (None, "linear", "log_softmax"):
             few = not dense and classes <= MOST_VALUES
             head, score = ("regression", "value") if few else ("none", "logit")
@@ -106,8 +108,11 @@ def _scores_classes(calls: dict[str, Call], path: str, end: str, dense: bool, wi
     kind = type(calls[end].operation).__name__
     if not dense:
         return kind in SCORING
-    enlarged = any(type(call.operation).__name__ in ENLARGING for call in wiring.calls)
-    return enlarged and (kind in SCORING or kind in ENLARGING)
+    return _enlarges(wiring) and (kind in SCORING or kind in ENLARGING)
+
+
+def _enlarges(wiring: Wiring) -> bool:
+    return any(type(call.operation).__name__ in ENLARGING for call in wiring.calls)
 
 
 def _by_values(trial: np.ndarray, maker: str) -> tuple[Head, Score]:

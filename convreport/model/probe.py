@@ -86,6 +86,11 @@ def unhindered(operations: Iterable[Any]) -> Iterator[None]:
         yield
 
 
+def first_of(output: Any) -> Any:
+    """What a layer returns; the first of several things, which by custom is its map and not what goes with it."""
+    return output[0] if isinstance(output, tuple | list) and output else output
+
+
 def has_preactivation(operation: Any) -> bool:
     """Does this layer apply an activation whose input can be noted?"""
     if not type(operation).__module__.startswith("keras."):
@@ -111,7 +116,9 @@ def _noting_outputs(operation: Any, turns: Mapping[int, str], note: Callable[[st
     def call(*args: Any, **kwargs: Any) -> Any:
         turn = next(count)
         output = original(*args, **kwargs)
-        return note(turns[turn], output) if turn in turns else output
+        if turn in turns:
+            note(turns[turn], first_of(output))
+        return output
 
     with replaced(operation, "call", call):
         yield

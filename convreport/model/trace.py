@@ -13,9 +13,10 @@ from convreport.core.fitting import FREE_SIDE
 from convreport.model import runtime
 from convreport.model.feed import Feed
 from convreport.model.graph import Call, Wiring, functional, is_block, name_of, operations
-from convreport.model.probe import replaced, unhindered
+from convreport.model.probe import first_of, replaced, unhindered
 
 INPUT = "input"
+TRACED = 2  # pictures a trace is made with: what comes out in another number was cut into windows
 
 # What a TensorFlow operation does cell by cell: receptive fields pass through it unchanged.
 CELLWISE = {
@@ -39,7 +40,7 @@ def trace_model(model: Any, feed: Feed) -> Wiring:
     """The wiring of a subclassed model; ModelError where it will not even run."""
     tf = runtime.tensorflow()
     height, width, channels = feed.input
-    spec = tf.TensorSpec((None, height or FREE_SIDE, width or FREE_SIDE, channels), tf.float32, name="picture")
+    spec = tf.TensorSpec((TRACED, height or FREE_SIDE, width or FREE_SIDE, channels), tf.float32, name="picture")
     holder: dict[str, Any] = {}
 
     def run(pictures: Any) -> Any:
@@ -49,7 +50,7 @@ def trace_model(model: Any, feed: Feed) -> Wiring:
 
     seen = _watched(model, operations(model), run, (spec,), holder)
     paths = _paths(model, "", seen)
-    made = {_key(holder["input"]): INPUT, **{_key(one.made): path for one, path in zip(seen, paths, strict=True)}}
+    made = _makers({_key(holder["input"]): INPUT}, seen, paths)
     height_and_width = (height, width, channels)
     calls = [Call(INPUT, _Input(), 0, (), height_and_width, owner=model)]
     calls += [_call(one, path, made, model) for one, path in zip(seen, paths, strict=True)]
@@ -67,7 +68,7 @@ def inside_of(
     """The calls inside a block of a functional model (none where it will not be traced), and what its output is made from."""
     tf = runtime.tensorflow()
     given = list(node.arguments.keras_tensors)
-    specs = tuple(tf.TensorSpec(tuple(tensor.shape), tensor.dtype) for tensor in given)
+    specs = tuple(tf.TensorSpec((TRACED, *tensor.shape[1:]), tensor.dtype) for tensor in given)
     holder: dict[str, Any] = {}
 
     def run(*tensors: Any) -> Any:
@@ -75,7 +76,7 @@ def inside_of(
         args, kwargs = node.arguments.fill_in({id(k): t for k, t in zip(given, tensors, strict=True)})
         if getattr(block, "_call_has_training_arg", False):
             kwargs["training"] = False
-        holder["outputs"] = [block(*args, **kwargs)]
+        holder["outputs"] = [one for one in tf.nest.flatten(block(*args, **kwargs)) if tf.is_tensor(one)][:1]
         return holder["outputs"]
 
     inner = [one for one in operations(block) if one is not block]
@@ -89,16 +90,19 @@ def inside_of(
     for one in seen:
         turns[id(one.operation)] = max(turns.get(id(one.operation), 0), one.turn + 1)
     paths = _paths(block, f"{path}/", seen)
-    made = {_key(t): source for t, source in zip(holder["inputs"], sources, strict=False)}
-    made |= {_key(one.made): path for one, path in zip(seen, paths, strict=True)}
+    entries = {_key(tensor): source for tensor, source in zip(holder["inputs"], sources, strict=False)}
+    made = _makers(entries, seen, paths)
     calls = [_call(one, path, made, block) for one, path in zip(seen, paths, strict=True)]
-    return calls, _reads(holder["outputs"], made)
+    reads, mixed = _reads(holder["outputs"], made)
+    return calls, (reads, mixed) if reads else (tuple(dict.fromkeys(sources)), True)
 
 
 def _watched(
     owner: Any, inner: Sequence[Any], run: Callable[..., Any], specs: Sequence[Any], holder: dict[str, Any]
 ) -> list[Seen]:
-    """Call `run` once in a graph with every layer inside watched; eagerly where it cannot be traced."""
+    """Call `run` once in a graph with every layer inside watched, nested models' by their own layers; eagerly where it
+    cannot be traced.
+    """
     tf = runtime.tensorflow()
     seen: list[Seen] = []
     counts: dict[int, int] = {}
@@ -108,16 +112,20 @@ def _watched(
 
         def call(*args: Any, **kwargs: Any) -> Any:
             made = original(*args, **kwargs)
-            if tf.is_tensor(made) and made.shape.rank is not None:
-                turn = counts.get(id(layer), 0)
-                counts[id(layer)] = turn + 1
+            turn = counts.get(id(layer), 0)
+            counts[id(layer)] = turn + 1
+            first = first_of(made)
+            if tf.is_tensor(first) and first.shape.rank is not None:
                 given = [one for one in tf.nest.flatten((args, kwargs)) if tf.is_tensor(one)]
-                seen.append(Seen(layer, turn, given, made))
+                seen.append(Seen(layer, turn, given, first))
             return made
 
         return call
 
-    layers = [one for one in inner if _worth_watching(one, owner)]
+    opened = {layer for layer, _ in _folders(owner, "")}
+    layers = [
+        one for one in inner if id(one) in opened and callable(getattr(one, "call", None)) and _graph(one) is None
+    ]
     with ExitStack() as undo:
         for layer in layers:
             undo.enter_context(replaced(layer, "call", watching(layer)))
@@ -139,11 +147,6 @@ def _watched(
     return seen
 
 
-def _worth_watching(layer: Any, owner: Any) -> bool:
-    """Layers and blocks, not graphs: a nested functional model's own output is its last layer's."""
-    return layer is not owner and callable(getattr(layer, "call", None)) and _graph(layer) is None
-
-
 def _graph(layer: Any) -> Any:
     return functional(layer) if hasattr(layer, "_nodes_by_depth") or hasattr(layer, "_functional") else None
 
@@ -162,10 +165,18 @@ def _paths(owner: Any, prefix: str, seen: Sequence[Seen]) -> list[str]:
 
 
 def _folders(owner: Any, prefix: str) -> Iterator[tuple[int, str]]:
+    """(layer, its path) of everything inside; Keras's own layers are not opened, blocks and nested models are."""
     for layer in getattr(owner, "_layers", ()):
         yield id(layer), prefix + name_of(layer)
         if is_block(layer) or _graph(layer) is not None:
             yield from _folders(layer, f"{prefix}{name_of(layer)}/")
+
+
+def _makers(known: dict[Any, str], seen: Sequence[Seen], paths: Sequence[str]) -> dict[Any, str]:
+    """Which path made a tensor: the first to hand it on, as a dropout at rest returns what it was given."""
+    for one, path in zip(seen, paths, strict=True):
+        known.setdefault(_key(one.made), path)
+    return known
 
 
 def _call(one: Seen, path: str, made: dict[Any, str], owner: Any) -> Call:
@@ -175,7 +186,8 @@ def _call(one: Seen, path: str, made: dict[Any, str], owner: Any) -> Call:
     shape = tuple(None if side is None else int(side) for side in one.made.shape[1:])
     first = getattr(one.operation, "data_format", "") == "channels_first" and len(shape) == 3
     shape = (*shape[1:], shape[0]) if first else shape
-    return Call(path, one.operation, one.turn, sources, shape, first, mixed, owner)
+    regrouped = one.made.shape[0] not in (TRACED, None)
+    return Call(path, one.operation, one.turn, sources, shape, first, mixed, owner, regrouped)
 
 
 def _reads(tensors: Sequence[Any], made: dict[Any, str]) -> Reads:

@@ -102,7 +102,8 @@ def test_the_map_of_a_layer_is_what_the_layer_returns(model):
 
         def spy(*args, operation=operation, original=operation.call, **kwargs):
             made = original(*args, **kwargs)
-            seen.setdefault(id(operation), []).append(np.asarray(tf.cast(made, tf.float32)))
+            first = made[0] if isinstance(made, tuple) else made
+            seen.setdefault(id(operation), []).append(np.asarray(tf.cast(first, tf.float32)))
             return made
 
         if "call" not in vars(operation):
@@ -240,6 +241,17 @@ def test_tokens_fold_to_the_grid_they_were_cut_from():
     assert card.layer("block2").grid == (4, 6)
     assert card.layer("tokens").grid == (4, 6)
     assert layers.cam_layer(card).path == "norm2"  # the last whose patches the class token still reads
+
+
+def test_windows_are_no_maps_and_what_passes_a_resting_dropout_keeps_its_maker():
+    card = card_of("windows")
+    assert card.layer("block1/attend").regrouped and not card.layer("block1/attend").spatial
+    assert card.layer("block1").grid == (8, 8)  # the first of the two things it returns
+    assert "block1/mix" in card.layer("block1").inputs
+    assert layers.cam_layer(card).path == "block2"
+    order = [layer.path for layer in card.layers]
+    for layer in card.layers:
+        assert all(order.index(source) < order.index(layer.path) for source in layer.inputs), layer.path
 
 
 def test_layouts_and_planes():
