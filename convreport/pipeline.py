@@ -38,6 +38,8 @@ def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
     card, shown = pictures.look_at(plan, card, emit)
     chosen = layers.choose(card, plan.layers, everything=plan.all_layers)
     scope = Scope(card, shown, choice, plan.seed, chosen, plan.fit)
+    for section in plan.sections:
+        section.subjects(scope)  # a wrong class or layer is told before anything is drawn
     drawn = [draw_section(section, scope, plan, store, network, emit) for section in plan.sections]
     with atlas.locked():
         press.publish(atlas, store, scope, drawn, {"command": command, "settings": _settings(plan), **versions()})

@@ -139,6 +139,13 @@ def test_sections_lists_every_option():
         assert word in done.stdout
 
 
+@pytest.mark.parametrize("wrong", [("--cam-layer", "block9"), ("--classes", "squid")])
+def test_a_wrong_class_or_layer_is_told_before_anything_is_drawn(wrong, tmp_path):
+    done = run("build", "demo", "-o", tmp_path / "a", "--filters", "1", *wrong)
+    assert done.exit_code == 2
+    assert " drawn " not in done.stdout
+
+
 def test_version():
     assert run("--version").stdout.strip() == "convreport 0.2.0"
 
