@@ -14,7 +14,7 @@ from convreport.core.errors import UsageError
 from convreport.core.store import write_atomically
 
 MARK = "# A convreport atlas: docs/ is its source, cache/ and site/ can be made again.\ncache/\nsite/\n"
-FORMAT = 1
+FORMAT = 2  # of atlas.json; a model of another format is left out until it is built again
 
 
 class Atlas:
@@ -77,8 +77,14 @@ class Atlas:
 
     def models(self) -> list[dict[str, Any]]:
         """The atlas.json of every model in this atlas, by name."""
-        found = [json.loads(path.read_bytes()) for path in self.docs.glob("*/atlas.json")]
-        return sorted((data for data in found if data.get("format") == FORMAT), key=lambda data: data["model"]["name"])
+        return sorted((data for data in self._all() if data.get("format") == FORMAT), key=lambda d: d["model"]["name"])
+
+    def outdated(self) -> list[str]:
+        """The names of the models that another version of convreport wrote in another format."""
+        return sorted(data["model"]["name"] for data in self._all() if data.get("format") != FORMAT)
+
+    def _all(self) -> list[dict[str, Any]]:
+        return [json.loads(path.read_bytes()) for path in self.docs.glob("*/atlas.json")]
 
     def referred(self) -> set[str]:
         """The store keys that the models of this atlas refer to."""

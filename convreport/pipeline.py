@@ -81,6 +81,8 @@ def promises(plan: Plan, card: ModelCard) -> list[tuple[str, str]]:
 def make_site(atlas: Atlas, templates: Path | None, emit: Emit) -> Path:
     """Pages and site from what atlas.json holds; needs no TensorFlow. Returns the site's first page."""
     models = atlas.models()
+    for name in atlas.outdated():
+        emit(events.Warned(f"{name} was written by another version of convreport and is left out.", "Build it again."))
     written = pages.compose(models, templates)
     pages.write(written, atlas.docs, atlas.cache)
     if site.is_stale(atlas):

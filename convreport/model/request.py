@@ -81,7 +81,8 @@ class Request:
             file = Path(str(value)).expanduser()
             given.append(digest_file(file) if str(value).lower().endswith(".npy") and file.is_file() else "")
         plain = dataclasses.replace(self, inputs=tuple((name, str(value)) for name, value in self.inputs))
-        return digest(plain, given, code_of((*self.custom, self.preprocess)))
+        named = (*self.custom, *((self.preprocess,) if ":" in self.preprocess else ()))
+        return digest(plain, given, code_of(named))
 
 
 def is_factory(source: str) -> bool:

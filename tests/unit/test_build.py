@@ -310,6 +310,17 @@ def test_site_alone_needs_no_tensorflow_and_plain_mkdocs_gives_the_same(atlas_co
     assert ours == plain
 
 
+def test_a_model_of_another_format_is_left_out_and_told(atlas_copy, convreport):
+    file = atlas_copy / "docs/demo/atlas.json"
+    file.write_text(file.read_text().replace('"format": 2', '"format": 1'))
+    done = convreport("site", atlas_copy)
+    assert done.returncode == 0, done.stderr
+    assert "demo was written by another version of convreport and is left out" in done.stdout
+    again = convreport("build", "demo", "--out", atlas_copy, "--filters", "4", "--max-images", "3")
+    assert again.returncode == 0 and "left out" not in again.stdout
+    assert atlas_json(atlas_copy)["format"] == 2
+
+
 def test_a_deleted_cache_costs_time_and_nothing_else(atlas_copy, convreport):
     import shutil
 
