@@ -56,7 +56,7 @@ def describe(model: Any, name: str, request: Request, origin: str, repairs: Sequ
         classes=output.classes,
         labels=_labels(request, output.classes, output.head, name),
         params=int(model.count_params()),
-        trainable=sum(layer.trainable for layer in found),
+        trainable=sum(_size(weight) for weight in model.trainable_weights),
         repairs=tuple(repairs),
         wiring=wiring.kind,
         layout=feed.layout,

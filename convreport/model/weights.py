@@ -21,20 +21,20 @@ NOT_WEIGHTS = ("optimizer", "optimizer_weights", "metrics")  # at the top of a f
 
 
 def fill(model: Any, file: Path) -> None:
-    """Load the weights of a file, in whatever of Keras's formats, old or new; ModelError names the layers that differ."""
+    """Load the weights of a file, in whatever of Keras's formats, old or new.
+
+    ModelError names the layers that differ; the model is then of no use.
+    """
     with opened(file) as tree:
         group = _weights_in(tree)
         if "layer_names" in group.attrs:
             _fill_by_layers(model, _stored(group), file)
             return
-    before = [np.array(weight.numpy()) for weight in model.weights]
     try:
         with _under_keras_name(file) as named, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model.load_weights(named)
     except Exception:
-        for weight, value in zip(model.weights, before, strict=True):
-            weight.assign(value)
         raise ModelError(
             f"The weights in {file.name} do not fit {model.name}: {_difference_of_trees(model, file)}.", MISFIT
         ) from None
@@ -233,8 +233,10 @@ def _datasets(group: Any, path: str = "") -> Iterator[tuple[str, Array]]:
 
 def _print(value: Array) -> str:
     """What tells one array from another: its shape and values."""
-    plain = np.ascontiguousarray(value.astype(np.float32))
-    return blake2b(repr(plain.shape).encode() + plain.tobytes(), digest_size=16).hexdigest()
+    plain = np.ascontiguousarray(value.astype(np.float32, copy=False))
+    state = blake2b(repr(value.shape).encode(), digest_size=16)
+    state.update(plain.reshape(-1).view(np.uint8).data)
+    return state.hexdigest()
 
 
 @contextmanager

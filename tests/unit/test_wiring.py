@@ -222,6 +222,14 @@ def test_what_a_subclassed_model_demands_beside_the_picture_is_given():
     assert np.abs(look.gradients["conv"]).max() > 0
 
 
+@pytest.mark.parametrize("kind", ["shared", "block_inside", "subclassed", "transfer_learning"])
+def test_every_parameter_is_counted_once(kind):
+    model = ZOO[kind]()
+    card = models.network(model).card
+    assert card.params == model.count_params()
+    assert card.trainable == sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) <= card.params
+
+
 def test_wiring_in_python_is_found_by_watching():
     card = card_of("subclassed")
     assert {layer.path: layer.inputs for layer in card.layers}["block2"] == ("block1", "block2/two")
