@@ -159,7 +159,12 @@ def _picture_place(slots: Sequence[Slot], said: Mapping[str, Any], model: str) -
         for place in free:
             if len(slots[place].shape) == rank and (rank == 3 or len(slots) == 1):
                 return place
-    return free[0] if free else 0
+    if not free:
+        raise UsageError(
+            f"--input gives every input of {model} a value, and one must be the picture: {', '.join(names)}.",
+            "Leave the picture away, or say --input NAME=picture; pictures come with --images.",
+        )
+    return free[0]
 
 
 def _picture_shape(slot: Slot, model: str) -> tuple[tuple[int | None, int | None, int], Layout]:

@@ -54,6 +54,7 @@ def refused(done, code, message, hint):
         (["demo", "--no-top"], 2, "--no-top goes with a name", "Leave it away"),
         (["demo", "--input", "age"], 2, "--input cannot be 'age'", "NAME=VALUE"),
         (["demo", "--input", "age=3"], 2, "has no input 'age'", "input"),
+        (["demo", "--input", "pixels=3"], 2, "one must be the picture: pixels", "--images"),
         (["demo", "--output", "second"], 2, "no output 'second'", "Known"),
         (["demo", "--labels", "nowhere.txt"], 2, "no file nowhere.txt", "--labels"),
         (["demo", "--truth", "nowhere.csv"], 2, "no file nowhere.csv", "--truth"),
