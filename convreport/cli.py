@@ -2,14 +2,14 @@
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from convreport import __version__
+from convreport import __version__, options
 from convreport.core.errors import INTERRUPTED, ConvreportError
 
 if TYPE_CHECKING:
@@ -23,27 +23,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-KINDS = (
-    "demo, a name of keras.applications (vgg16), a .keras or .h5 file, or a function that makes one (module:function)."
-)
-Model = Annotated[str, typer.Argument(help=KINDS)]
-Name = Annotated[Optional[str], typer.Option(help="The model's name in the atlas.")]
-Weights = Annotated[Optional[str], typer.Option(help="imagenet, none (random) or a file, for a name or a function.")]
-Arch = Annotated[Optional[str], typer.Option(help="The architecture of a file of weights: a name or module:function.")]
-NoTop = Annotated[Optional[bool], typer.Option("--no-top", help="A name's network without its classifier.")]
-Custom = Annotated[
-    Optional[list[str]], typer.Option(help="A module that registers the model's own layers; repeatable.")
-]
-Unsafe = Annotated[Optional[bool], typer.Option("--unsafe", help="Run code that is inside the model file.")]
-INPUT_HELP = "NAME=VALUE for an input beside the picture: a number, zeros, a .npy file; NAME=picture says which is it."
-Input = Annotated[Optional[list[str]], typer.Option("--input", help=INPUT_HELP)]
-Output = Annotated[Optional[str], typer.Option(help="Which output to explain, by name or number.")]
-Preprocess = Annotated[
-    Optional[str],
-    typer.Option(help="What pictures become: auto, none, rescale, symmetric, caffe, torch, module:function."),
-]
-Labels = Annotated[Optional[Path], typer.Option(help="Names of the classes: one a line, `0 name`, or JSON.")]
-Folder = Annotated[Path, typer.Argument(help="The atlas folder.")]
+BY_COMMA = ("sections", "skip", "classes", "class_patterns")
+OF_THE_COMMAND = ("as_json", "quiet", "config")  # not of the plan
 
 
 def main() -> None:
@@ -70,121 +51,129 @@ def _root(
 
 @app.command()
 def build(
-    model: Annotated[
-        Optional[str],
-        typer.Argument(help="When left out, " + KINDS),
-    ] = None,
-    out: Annotated[Optional[Path], typer.Option("--out", "-o", help="The atlas folder. [default: atlas]")] = None,
-    name: Name = None,
-    images: Annotated[Optional[list[str]], typer.Option(help="Pictures: a file, folder or glob; repeatable.")] = None,
-    max_images: Annotated[
-        Optional[int], typer.Option(help="At most so many pictures, taken evenly. [default: 12]")
-    ] = None,
-    layers: Annotated[Optional[list[str]], typer.Option(help="Layers by glob or index; repeatable.")] = None,
-    all_layers: Annotated[Optional[bool], typer.Option("--all-layers", help="Every layer with feature maps.")] = None,
-    filters: Annotated[
-        Optional[str], typer.Option(help="Units a layer: 64, all, random:12 or 3,17,40. [default: 64]")
-    ] = None,
-    sections: Annotated[Optional[str], typer.Option(help="Only these sections, by comma.")] = None,
-    skip: Annotated[Optional[str], typer.Option(help="Not these sections, by comma.")] = None,
-    weights: Weights = None,
-    arch: Arch = None,
-    no_top: NoTop = None,
-    custom: Custom = None,
-    unsafe: Unsafe = None,
-    input_: Input = None,
-    output: Output = None,
-    labels: Labels = None,
-    truth: Annotated[
-        Optional[Path], typer.Option(help="What pictures show, a CSV of file,label. [default: the folders they are in]")
-    ] = None,
-    preprocess: Preprocess = None,
-    fit: Annotated[
-        Optional[str], typer.Option(help="How pictures meet the input: stretch, crop, pad. [default: stretch]")
-    ] = None,
-    classes: Annotated[
-        Optional[str], typer.Option(help="Classes to explain: top3, or names or indices by comma.")
-    ] = None,
-    recipe: Annotated[
-        Optional[str], typer.Option(help="How filter patterns are made: fourier, book, keras-example.")
-    ] = None,
-    cam_score: Annotated[
-        Optional[str], typer.Option(help="What Grad-CAM differentiates: logit or probability.")
-    ] = None,
-    cam_layer: Annotated[
-        Optional[str], typer.Option(help="Where Grad-CAM looks: a layer. [default: the last map that is no pooling]")
-    ] = None,
-    set_: Annotated[
-        Optional[list[str]], typer.Option("--set", help="SECTION.OPTION=VALUE; `convreport sections` lists them.")
-    ] = None,
-    templates: Annotated[
-        Optional[Path], typer.Option(help="A folder of templates laid over ours, file by file.")
-    ] = None,
-    seed: Annotated[Optional[int], typer.Option(help="The seed of all randomness. [default: 0]")] = None,
-    fresh: Annotated[Optional[bool], typer.Option("--fresh", help="Draw everything again.")] = None,
-    strict: Annotated[Optional[bool], typer.Option("--strict", help="Stop at the first failed drawing.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Only warnings, failures and the end.")] = False,
-    config: Annotated[Optional[Path], typer.Option(help="A configuration file. [default: convreport.toml]")] = None,
+    model: Annotated[Optional[str], typer.Argument(help="When left out, " + options.KINDS)] = None,
+    out: options.Out = None,
+    name: options.Name = None,
+    images: options.Images = None,
+    max_images: options.MaxImages = None,
+    layers: options.Layers = None,
+    all_layers: options.AllLayers = None,
+    filters: options.Filters = None,
+    sections: options.Sections = None,
+    skip: options.Skip = None,
+    weights: options.Weights = None,
+    arch: options.Arch = None,
+    no_top: options.NoTop = None,
+    custom: options.Custom = None,
+    unsafe: options.Unsafe = None,
+    input_: options.Input = None,
+    output: options.Output = None,
+    labels: options.Labels = None,
+    truth: options.Truth = None,
+    preprocess: options.Preprocess = None,
+    fit: options.Fit = None,
+    classes: options.Classes = None,
+    class_patterns: options.ClassPatterns = None,
+    recipe: options.RecipeName = None,
+    preset: options.Preset = None,
+    budget: options.Budget = None,
+    precision: options.Precision = None,
+    memory: options.Memory = None,
+    cam_score: options.CamScore = None,
+    cam_layer: options.CamLayer = None,
+    set_: options.Set = None,
+    templates: options.Templates = None,
+    seed: options.Seed = None,
+    fresh: options.Fresh = None,
+    strict: options.Strict = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    config: options.Config = None,
 ) -> None:
     """Build an atlas of MODEL, or bring it up to date."""
+    words = _said(locals())
     from convreport import console, pipeline
     from convreport import sections as registry
     from convreport.config import make_plan
 
-    words = {
-        "model": model, "out": out, "name": name, "images": _tuple(images), "max_images": max_images,
-        "layers": _tuple(layers), "all_layers": all_layers, "filters": filters, "sections": _split(sections),
-        "skip": _split(skip), "weights": weights, "preprocess": preprocess, "fit": fit, "classes": _split(classes),
-        "recipe": recipe, "cam_score": cam_score, "set": _tuple(set_), "templates": templates, "seed": seed,
-        "fresh": fresh, "strict": strict, "arch": arch, "no_top": no_top, "custom": _tuple(custom), "unsafe": unsafe,
-        "input": _tuple(input_), "output": output, "labels": labels, "truth": truth, "cam_layer": cam_layer,
-    }  # fmt: skip
     with _sentences(), console.listening(as_json=as_json, quiet=quiet) as emit:
-        plan = make_plan({key: word for key, word in words.items() if word is not None}, config, registry)
+        plan = make_plan(words, config, registry)
         built = pipeline.build(plan, emit, command=_command())
         if built.failed:
             raise typer.Exit(1)
 
 
 @app.command()
+def draw(
+    model: options.Model,
+    layer: Annotated[str, typer.Argument(help="A layer by path, glob or index; or `classes`.")],
+    unit: Annotated[str, typer.Argument(help="Which unit of it, from 0; a class by its name or index.")],
+    to: Annotated[Path, typer.Option("--out", "-o", help="The picture to write: .png, .jpg or .webp.")] = Path(
+        "tile.png"
+    ),
+    recipe: options.RecipeName = None,
+    preset: options.Preset = None,
+    size: Annotated[int, typer.Option(help="The side of the tile in pixels. [default: by the recipe]")] = 0,
+    precision: options.Precision = None,
+    memory: options.Memory = None,
+    seed: options.Seed = None,
+    weights: options.Weights = None,
+    arch: options.Arch = None,
+    no_top: options.NoTop = None,
+    custom: options.Custom = None,
+    unsafe: options.Unsafe = None,
+    input_: options.Input = None,
+    output: options.Output = None,
+    labels: options.Labels = None,
+    preprocess: options.Preprocess = None,
+    config: options.Config = None,
+) -> None:
+    """Draw one picture: what one unit, or one class, of MODEL seeks."""
+    words = _said(locals(), "layer", "unit", "to", "size") | {"sections": ("filters",), "skip": ()}
+    from convreport import console, single
+    from convreport import sections as registry
+    from convreport.config import make_plan
+
+    with _sentences():
+        plan = make_plan(words, config, registry)
+        console.say(single.draw(plan, layer, unit, size, to))
+
+
+@app.command()
 def layers(
-    model: Model,
-    weights: Weights = None,
-    arch: Arch = None,
-    no_top: NoTop = None,
-    custom: Custom = None,
-    unsafe: Unsafe = None,
-    input_: Input = None,
+    model: options.Model,
+    weights: options.Weights = None,
+    arch: options.Arch = None,
+    no_top: options.NoTop = None,
+    custom: options.Custom = None,
+    unsafe: options.Unsafe = None,
+    input_: options.Input = None,
 ) -> None:
     """List the layers of MODEL: path, kind, output, parameters, receptive field."""
+    words = _said(locals())
     from convreport import console, pipeline
 
-    words = {"model": model, "weights": weights, "arch": arch, "no_top": no_top, "custom": _tuple(custom),
-             "unsafe": unsafe, "input": _tuple(input_)}  # fmt: skip
     with _sentences():
         console.show_layers(pipeline.understand(_plan(words)).card)
 
 
 @app.command()
 def doctor(
-    model: Model,
-    weights: Weights = None,
-    arch: Arch = None,
-    no_top: NoTop = None,
-    custom: Custom = None,
-    unsafe: Unsafe = None,
-    input_: Input = None,
-    output: Output = None,
-    labels: Labels = None,
-    preprocess: Preprocess = None,
+    model: options.Model,
+    weights: options.Weights = None,
+    arch: options.Arch = None,
+    no_top: options.NoTop = None,
+    custom: options.Custom = None,
+    unsafe: options.Unsafe = None,
+    input_: options.Input = None,
+    output: options.Output = None,
+    labels: options.Labels = None,
+    preprocess: options.Preprocess = None,
 ) -> None:
     """Load MODEL and say what convreport understood: wiring, inputs, preprocessing and why, outputs, what will be drawn."""
+    words = _said(locals())
     from convreport import console, pipeline
 
-    words = {"model": model, "weights": weights, "arch": arch, "no_top": no_top, "custom": _tuple(custom),
-             "unsafe": unsafe, "input": _tuple(input_), "output": output, "labels": labels,
-             "preprocess": preprocess}  # fmt: skip
     with _sentences():
         plan = _plan(words)
         understood = pipeline.understand(plan)
@@ -213,15 +202,15 @@ def sections() -> None:
 
     for name, kind in registry().items():
         purpose = (kind.__doc__ or "").strip()
-        options = [
+        known = [
             (f"{name}.{option}", f"{text} [default: {default}]") for option, (default, text) in options_of(kind).items()
         ]
-        console.show_pairs(f"{name}: {purpose}", options)
+        console.show_pairs(f"{name}: {purpose}", known)
 
 
 @app.command()
 def site(
-    folder: Folder = Path("atlas"),
+    folder: options.Folder = Path("atlas"),
     templates: Annotated[Optional[Path], typer.Option(help="A folder of templates laid over ours.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Only warnings and the end.")] = False,
 ) -> None:
@@ -238,7 +227,7 @@ def site(
 
 @app.command()
 def serve(
-    folder: Folder = Path("atlas"),
+    folder: options.Folder = Path("atlas"),
     port: Annotated[int, typer.Option(help="0: any free one.")] = 8000,
 ) -> None:
     """Look at an atlas: serve its site on 127.0.0.1 until Ctrl-C."""
@@ -273,18 +262,22 @@ def _plan(words: dict[str, Any]) -> "Plan":
     from convreport.config import make_plan
     from convreport.model.catalog import find
 
-    said = {key: word for key, word in words.items() if word is not None}
-    if find(said["model"]) is not None:
-        said.setdefault("weights", "none")
-    return make_plan(said, None, registry)
+    if find(words["model"]) is not None:
+        words.setdefault("weights", "none")
+    return make_plan(words, None, registry)
 
 
-def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
-    return tuple(values) if values else None
-
-
-def _split(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+def _said(given: Mapping[str, Any], *others: str) -> dict[str, Any]:
+    """What was said, of a command's arguments as `locals()` holds them, as keys of a Plan; all but `others`."""
+    said = {}
+    for name, value in given.items():
+        key = name.rstrip("_")  # input_ and set_ keep out of Python's way
+        if value is None or key in (*OF_THE_COMMAND, *others):
+            continue
+        if key in BY_COMMA:
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        said[key] = tuple(value) if isinstance(value, list) else value
+    return said
 
 
 def _command() -> str:

@@ -4,20 +4,23 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
-from convreport.core import units
+from convreport.core import amounts, recipes, units
 from convreport.core.errors import ConvreportError, UsageError, did_you_mean
 from convreport.core.fitting import FITS
 from convreport.core.preprocessing import MODES
 from convreport.core.protocols import AtHand, Plan, Section
+from convreport.core.types import Precision
 
-# Options of the command that are an option of one section.
+# Options of the command that are an option of one section, or of several.
 OF_SECTIONS = {
-    "recipe": ("filters", "recipe"),
-    "classes": ("gradcam", "classes"),
-    "cam_score": ("gradcam", "score"),
-    "cam_layer": ("gradcam", "layer"),
+    "recipe": (("filters", "recipe"), ("classes", "recipe")),
+    "preset": (("filters", "preset"), ("classes", "preset")),
+    "class_patterns": (("classes", "which"),),
+    "classes": (("gradcam", "classes"),),
+    "cam_score": (("gradcam", "score"),),
+    "cam_layer": (("gradcam", "layer"),),
 }
 PATHS = (
     "out",
@@ -62,19 +65,28 @@ def plan_of(said: Mapping[str, Any], sections: Registry, at_hand: AtHand) -> Pla
 
 def _plan(said: dict[str, Any], sections: Registry, mistakes: list[UsageError], at_hand: AtHand) -> Plan:
     options: dict[str, dict[str, Any]] = {name: dict(table) for name, table in said.pop("options", {}).items()}
-    for word, (section, option) in OF_SECTIONS.items():
+    for word, places in OF_SECTIONS.items():
         if word in said:
-            options.setdefault(section, {})[option] = said.pop(word)
+            value = said.pop(word)
+            for section, option in places:
+                options.setdefault(section, {})[option] = value
     for pair in said.pop("set", ()):
         _set_option(pair, options, mistakes)
     only, without = said.pop("sections", ()), said.pop("skip", ())
     chosen = _attempt(mistakes, lambda: sections.select(tuple(only), tuple(without))) or []
     # Options of a section that is left out are checked too: a typo should not wait for the day it is drawn.
     made = {name: _attempt(mistakes, partial(_make, sections, name, options)) for name in (*chosen, *options)}
+    own, wrong = recipes.read_own(said.pop("recipes", {}), "the configuration")
+    mistakes.extend(wrong)
+    for name in {one.recipe for one in made.values() if hasattr(one, "recipe")}:
+        _attempt(mistakes, partial(recipes.find, name, "standard", own))
     _check_values(said, mistakes, at_hand=at_hand.preprocess is not None)
+    for key, read in (("budget", amounts.seconds), ("memory", amounts.size)):
+        if key in said:
+            said[key] = _attempt(mistakes, partial(read, said[key]))
     if mistakes:
         raise _all_of(mistakes)
-    return Plan(**said, sections=tuple(made[name] for name in chosen), at_hand=at_hand)
+    return Plan(**said, recipes=tuple(own), sections=tuple(made[name] for name in chosen), at_hand=at_hand)
 
 
 def _make(sections: Registry, name: str, options: Mapping[str, Mapping[str, Any]]) -> Section:
@@ -182,6 +194,7 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
     "recipe": _text, "cam_score": _text, "preprocess": _text, "fit": _text, "templates": _path, "seed": _whole,
     "fresh": _flag, "strict": _flag, "options": _tables, "arch": _text, "no_top": _flag, "custom": _words,
     "unsafe": _flag, "input": _words, "output": _text, "labels": _path, "truth": _path, "cam_layer": _text,
+    "preset": _text, "class_patterns": _words, "precision": _text, "memory": _text, "budget": _text, "recipes": _tables,
 }  # fmt: skip
 _EXPECTED: dict[Callable[[Any], Any], str] = {
     _text: "a text", _words: "a text or a list of texts", _whole: "a whole number", _flag: "true or false",
@@ -206,7 +219,7 @@ def _set_option(pair: str, options: dict[str, dict[str, Any]], mistakes: list[Us
 def _check_values(said: Mapping[str, Any], mistakes: list[UsageError], *, at_hand: bool) -> None:
     if "filters" in said:
         _attempt(mistakes, lambda: units.parse(said["filters"]))
-    for name, known in (("fit", FITS), ("preprocess", ("auto", *MODES))):
+    for name, known in (("fit", FITS), ("preprocess", ("auto", *MODES)), ("precision", get_args(Precision))):
         if name in said and said[name] not in known and not (name == "preprocess" and (at_hand or ":" in said[name])):
             mistakes.append(UsageError(f"--{name} cannot be '{said[name]}'.", did_you_mean(said[name], known)))
     for pair in said.get("input", ()):

@@ -9,10 +9,21 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 from convreport.core import events, layers, notes
+from convreport.core.amounts import in_words
 from convreport.core.card import Field, ModelCard
 from convreport.core.errors import ConvreportError
 from convreport.core.events import Emit, Event
@@ -136,6 +147,16 @@ class Plain:
             self._console.print(line)
 
 
+class Speed(ProgressColumn):
+    """Drawings a second, or seconds a drawing where that is the larger number."""
+
+    def render(self, task: Task) -> Text:
+        """As a few characters; nothing before the first drawing."""
+        if not task.speed:
+            return Text("")
+        return Text(f"{task.speed:.1f}/s" if task.speed >= 1 else f"{1 / task.speed:.1f} s each", style="dim")
+
+
 class Live:
     """A bar per section with the time left; everything else as lines above it."""
 
@@ -145,6 +166,7 @@ class Live:
             TextColumn("  {task.description:12}"),
             BarColumn(bar_width=32),
             MofNCompleteColumn(),
+            Speed(),
             TimeRemainingColumn(compact=True),
             TextColumn("[dim]{task.fields[newest]}[/]"),
             console=console,
@@ -184,6 +206,8 @@ def _line(event: Event) -> str | None:
             return f"[bold]{escape(name)}[/] {known}"
         case events.SamplesRead(count, _):
             return f"{count} picture{'s' if count != 1 else ''}"
+        case events.Forecast(patterns, layers, preset, seconds):
+            return f"  {patterns} patterns of {layers} layers, at least {preset}, about {in_words(seconds)}"
         case events.Failed(section, subject, reason, _):
             return f"[red]failed[/] {section}, {escape(subject)}: {escape(reason)}"
         case events.SectionFinished(section, drawn, reused, failed, seconds):

@@ -2,14 +2,16 @@
 
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from convreport.core import events
+from convreport.core import events, recipes
 from convreport.core.codec import to_json
 from convreport.core.drawn import Drawn, SectionDrawn, count
 from convreport.core.errors import ConvreportError
@@ -21,30 +23,75 @@ from convreport.core.types import Scope, Subject
 Opener = Callable[[], Network]
 
 
-def draw_section(section: Section, scope: Scope, plan: Plan, store: Store, network: Opener, emit: Emit) -> SectionDrawn:
+@dataclass(frozen=True)
+class Studio:
+    """Where sections are drawn: what they cover, what is stored of them, and the network, opened on the first miss."""
+
+    scope: Scope
+    plan: Plan
+    store: Store
+    network: Opener
+    emit: Emit
+
+    def stored(self, section: Section, subjects: Sequence[Subject]) -> dict[Subject, Drawn]:
+        """Those of the subjects that were drawn before in just this way."""
+        if self.plan.fresh:
+            return {}
+        keys = {subject: _key(section, subject, self.scope) for subject in subjects}
+        found = {subject: self.store.get(key) for subject, key in keys.items()}
+        return {s: Drawn(s, keys[s], record, reused=True) for s, record in found.items() if record is not None}
+
+    def draw(self, section: Section, batch: Sequence[Subject]) -> list[Drawn]:
+        """Draw and store; a failure becomes the reason shown in the drawing's place.
+
+        Where a batch fails its subjects are tried one by one, so that one bad layer costs only its own drawing.
+        """
+        opened = self.network()  # a model that cannot be opened is the end of the build, not a failed drawing
+        keys = [_key(section, subject, self.scope) for subject in batch]
+        try:
+            drawings = section.draw(batch, self.scope, opened)
+            return [
+                Drawn(subject, key, self.store.put(key, drawing))
+                for subject, key, drawing in zip(batch, keys, drawings, strict=True)
+            ]
+        except Exception as error:
+            if len(batch) > 1 and not self.plan.strict:
+                return [drawn for one in batch for drawn in self.draw(section, (one,))]
+            reason = error.message if isinstance(error, ConvreportError) else f"{type(error).__name__}: {error}"
+            if self.plan.strict:
+                raise ConvreportError(
+                    f"{section.name}, {words(batch[0])}: {reason}", "Without --strict the rest would be built."
+                ) from error
+            self.emit(events.Failed(section.name, words(batch[0]), reason, traceback.format_exc()))
+            return [Drawn(subject, key, None, failure=reason) for subject, key in zip(batch, keys, strict=True)]
+
+
+def draw_section(section: Section, studio: Studio) -> SectionDrawn:
     """Look every subject up; draw what is missing, batch by batch."""
     started = time.monotonic()
-    subjects = list(section.subjects(scope))
-    keys = {subject: _key(section, subject, scope) for subject in subjects}
-    found = {} if plan.fresh else {subject: store.get(key) for subject, key in keys.items()}
-    done = {s: Drawn(s, keys[s], record, reused=True) for s, record in found.items() if record is not None}
+    subjects = list(section.subjects(studio.scope))
+    done = studio.stored(section, subjects)
     missing = [subject for subject in subjects if subject not in done]
-    emit(events.SectionStarted(section.name, len(subjects), len(done)))
-    for batch in _batches(section, missing):
-        for drawn in _draw_batch(section, batch, keys, scope, plan, store, network, emit):
+    studio.emit(events.SectionStarted(section.name, len(subjects), len(done)))
+    for batch in batches(section, missing):
+        for drawn in studio.draw(section, batch):
             done[drawn.subject] = drawn
-        emit(events.Drew(section.name, len(batch), _words(batch[-1])))
-    in_order = tuple(done[subject] for subject in subjects)
+        studio.emit(events.Drew(section.name, len(batch), words(batch[-1])))
+    return finished(section, [done[subject] for subject in subjects], started, studio)
+
+
+def finished(section: Section, in_order: Sequence[Drawn], started: float, studio: Studio) -> SectionDrawn:
+    """What a section drew, told of; `started` is when it began, on the monotonic clock."""
     new, reused, failed = count(in_order)
-    emit(events.SectionFinished(section.name, new, reused, failed, time.monotonic() - started))
+    studio.emit(events.SectionFinished(section.name, new, reused, failed, time.monotonic() - started))
     purpose = (type(section).__doc__ or "").strip()
-    silence = "" if subjects else section.silence(scope)
+    silence = "" if in_order else section.silence(studio.scope)
     if silence:
-        emit(events.Warned(f"{section.name}: {silence}"))
-    return SectionDrawn(section.name, section.page, to_json(section), purpose, in_order, silence)
+        studio.emit(events.Warned(f"{section.name}: {silence}"))
+    return SectionDrawn(section.name, section.page, _options(section, studio.scope), purpose, tuple(in_order), silence)
 
 
-def _batches(section: Section, missing: Sequence[Subject]) -> Iterator[tuple[Subject, ...]]:
+def batches(section: Section, missing: Sequence[Subject]) -> Iterator[tuple[Subject, ...]]:
     """What may be drawn together, in pieces small enough to lose little when the build is ended."""
     for _, group in groupby(missing, key=section.group):
         together = tuple(group)
@@ -52,38 +99,12 @@ def _batches(section: Section, missing: Sequence[Subject]) -> Iterator[tuple[Sub
             yield together[begin : begin + section.batch]
 
 
-def _draw_batch(
-    section: Section,
-    batch: Sequence[Subject],
-    keys: Mapping[Subject, str],
-    scope: Scope,
-    plan: Plan,
-    store: Store,
-    network: Opener,
-    emit: Emit,
-) -> list[Drawn]:
-    """Draw and store; a failure becomes the reason shown in the drawing's place.
-
-    Where a batch fails its subjects are tried one by one, so that one bad layer costs only its own drawing.
-    """
-    opened = network()  # a model that cannot be opened is the end of the build, not a failed drawing
-    try:
-        drawings = section.draw(batch, scope, opened)
-        return [
-            Drawn(subject, keys[subject], store.put(keys[subject], drawing))
-            for subject, drawing in zip(batch, drawings, strict=True)
-        ]
-    except Exception as error:
-        if len(batch) > 1 and not plan.strict:
-            alone = [_draw_batch(section, (one,), keys, scope, plan, store, network, emit) for one in batch]
-            return [drawn for drawings in alone for drawn in drawings]
-        reason = error.message if isinstance(error, ConvreportError) else f"{type(error).__name__}: {error}"
-        if plan.strict:
-            raise ConvreportError(
-                f"{section.name}, {_words(batch[0])}: {reason}", "Without --strict the rest would be built."
-            ) from error
-        emit(events.Failed(section.name, _words(batch[0]), reason, traceback.format_exc()))
-        return [Drawn(subject, keys[subject], None, failure=reason) for subject in batch]
+def _options(section: Section, scope: Scope) -> dict[str, Any]:
+    """A section's options as published; a recipe with all its numbers."""
+    said = dict(to_json(section))
+    if hasattr(section, "recipe") and hasattr(section, "preset"):
+        said["numbers"] = to_json(recipes.find(section.recipe, section.preset, scope.recipes))
+    return said
 
 
 def _key(section: Section, subject: Subject, scope: Scope) -> str:
@@ -112,6 +133,10 @@ def versions() -> dict[str, str]:
     return known
 
 
-def _words(subject: Subject) -> str:
+def words(subject: Subject) -> str:
+    """A subject as a reader names it."""
     unit = "" if subject.unit is None else f" unit {subject.unit}"
-    return " on ".join(part for part in ((subject.layer or "") + unit, subject.sample or "") if part) or "the model"
+    label = "" if subject.label is None else f"class {subject.label}"
+    return (
+        " on ".join(part for part in ((subject.layer or "") + unit, label, subject.sample or "") if part) or "the model"
+    )

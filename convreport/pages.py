@@ -13,7 +13,6 @@ from markupsafe import Markup
 from convreport import summary, wording
 from convreport.atlas import paged_layers, write_text
 from convreport.core import assets
-from convreport.core.recipes import RECIPES
 from convreport.core.types import Page
 
 Data = Mapping[str, Any]
@@ -252,5 +251,4 @@ def _environment(templates: Path | None) -> Environment:
         undefined=StrictUndefined,
     )
     environment.filters.update(wording.FILTERS)
-    environment.globals["recipes"] = RECIPES
     return environment

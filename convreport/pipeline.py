@@ -8,6 +8,7 @@ from typing import Any
 
 from convreport import pages, pictures, press, site
 from convreport.atlas import Atlas
+from convreport.budget import draw_within
 from convreport.core import events, layers, notes, samples, units
 from convreport.core.card import ModelCard
 from convreport.core.codec import to_json
@@ -15,8 +16,8 @@ from convreport.core.drawn import count
 from convreport.core.events import Emit
 from convreport.core.protocols import Network, Plan
 from convreport.core.store import Store
-from convreport.core.types import Scope
-from convreport.drawing import Opener, code_digest, draw_section, versions
+from convreport.core.types import Means, Scope
+from convreport.drawing import Opener, Studio, code_digest, draw_section, versions
 from convreport.model.load import Loaded, identity, load, name_of
 from convreport.model.memory import Memory
 from convreport.model.request import Request
@@ -33,14 +34,16 @@ def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
     name_of(request)  # a mistyped model costs nothing
     atlas = Atlas.open(plan.out, create=True)
     store = Store(atlas.cache)
-    card, network = _find_model(request, Memory(atlas.cache / "models.json", _describers()), emit)
+    means = Means(plan.precision, atlas.cache / "precision.json", plan.memory)
+    card, network = _find_model(request, Memory(atlas.cache / "models.json", _describers()), means, emit)
     atlas.claim(card.slug, card.name, identity(request))
     card, shown = pictures.look_at(plan, card, emit)
     chosen = layers.choose(card, plan.layers, everything=plan.all_layers)
-    scope = Scope(card, shown, choice, plan.seed, chosen, plan.fit)
+    scope = Scope(card, shown, choice, plan.seed, chosen, plan.fit, plan.precision, plan.recipes)
     for section in plan.sections:
         section.subjects(scope)  # a wrong class or layer is told before anything is drawn
-    drawn = [draw_section(section, scope, plan, store, network, emit) for section in plan.sections]
+    studio = Studio(scope, plan, store, network, emit)
+    drawn = draw_within(plan.budget, studio) if plan.budget else [draw_section(one, studio) for one in plan.sections]
     with atlas.locked():
         press.publish(atlas, store, scope, drawn, {"command": command, "settings": _settings(plan), **versions()})
         store.prune(atlas.referred())
@@ -67,7 +70,8 @@ def published(plan: Plan) -> tuple[dict[str, Any], Path]:
 def promises(plan: Plan, card: ModelCard) -> list[tuple[str, str]]:
     """(section, what it would draw of this model for one picture, or why it would not)."""
     one = samples.natural(1).samples
-    scope = Scope(card, one, units.parse(plan.filters), plan.seed, layers.choose(card, plan.layers), plan.fit)
+    chosen = layers.choose(card, plan.layers)
+    scope = Scope(card, one, units.parse(plan.filters), plan.seed, chosen, plan.fit, plan.precision, plan.recipes)
     found = []
     for section in plan.sections:
         subjects = section.subjects(scope)
@@ -91,7 +95,7 @@ def make_site(atlas: Atlas, templates: Path | None, emit: Emit) -> Path:
     return atlas.site / "index.html"
 
 
-def _find_model(request: Request, memory: Memory, emit: Emit) -> tuple[ModelCard, Opener]:
+def _find_model(request: Request, memory: Memory, means: Means, emit: Emit) -> tuple[ModelCard, Opener]:
     """The card, from memory if this model was seen before; and a way to open the network when it is needed."""
 
     @cache
@@ -101,7 +105,7 @@ def _find_model(request: Request, memory: Memory, emit: Emit) -> tuple[ModelCard
         emit(events.ModelLoading(name_of(request)))
         loaded = load(request)
         memory.remember(request, loaded)
-        return KerasNetwork(loaded)
+        return KerasNetwork(loaded, means)
 
     remembered = memory.recall(request)
     card = remembered or network().card
@@ -153,4 +157,9 @@ def _settings(plan: Plan) -> dict[str, Any]:
     for name in ("weights", "labels", "truth"):
         if shown[name] is not None:
             shown[name] = Path(shown[name]).name
-    return {key: to_json(value) for key, value in shown.items() if value not in (None, [], ()) and value is not False}
+    unsaid = {name for name in ("memory", "budget") if not shown[name]}
+    return {
+        key: to_json(value)
+        for key, value in shown.items()
+        if value not in (None, [], ()) and value is not False and key not in unsaid
+    }

@@ -178,6 +178,7 @@ class Press:
             "layer": subject.layer,
             "unit": subject.unit,
             "sample": subject.sample,
+            "class": subject.label,
             "key": drawn.key,
         }
         if drawn.record is None:
@@ -186,7 +187,8 @@ class Press:
         for figure in drawn.record.figures:
             entry: dict[str, Any] = {"alt": figure.alt, "caption": figure.caption, "scale": figure.scale}
             if subject.unit is None:
-                parts = [part for part in (subject.sample, slugs.get(subject.layer or ""), figure.name) if part]
+                label = "" if subject.label is None else f"class-{subject.label}"
+                parts = [part for part in (label, subject.sample, slugs.get(subject.layer or ""), figure.name) if part]
                 entry["file"] = f"figures/{section}/{'-'.join(parts)}.webp"
                 entry["size"] = list(figure.size)
                 self._publish_figure(entry["file"], figure)

@@ -66,13 +66,21 @@ def real():
 
 
 @pytest.fixture(scope="session")
-def demo():
-    """The embedded model behind the Network protocol."""
+def demo_loaded():
+    """The embedded model, loaded and understood."""
     from convreport.model.load import load
-    from convreport.model.network import KerasNetwork
     from convreport.model.request import Request
 
-    return KerasNetwork(load(Request("demo")))
+    return load(Request("demo"))
+
+
+@pytest.fixture(scope="session")
+def demo(demo_loaded):
+    """The embedded model behind the Network protocol, in float32: what is measured must not depend on the machine."""
+    from convreport.core.types import Means
+    from convreport.model.network import KerasNetwork
+
+    return KerasNetwork(demo_loaded, Means("float32"))
 
 
 def browser_path():

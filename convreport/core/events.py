@@ -54,6 +54,18 @@ class SectionStarted(Event):
 
 
 @dataclass(frozen=True)
+class Forecast(Event):
+    """What a budget reaches: so many patterns, some of so many layers still to be climbed, all of them at least at that
+    preset, in about so many seconds.
+    """
+
+    patterns: int
+    layers: int
+    preset: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Drew(Event):
     """`count` more drawings of a section are done and stored; `subject` is the newest in words."""
 

@@ -8,8 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from convreport.core.card import Label
-from convreport.core.errors import UsageError
+from convreport.core.card import Label, ModelCard
+from convreport.core.errors import UsageError, did_you_mean
 
 
 @cache
@@ -58,6 +58,25 @@ def fitting(names: Sequence[str], classes: int, head: str, model: str) -> tuple[
             "Give one name a class, in the order of the classes.",
         )
     return tuple(Label(name) for name in names)
+
+
+def index_of(card: ModelCard, word: str, otherwise: str = "Say a name, ") -> int:
+    """The class that a user means by a name or an index; UsageError with "did you mean" for an unknown one.
+
+    `otherwise` begins the hint where no name is near.
+    """
+    known = [card.label(index) for index in range(card.classes)] if card.labels or card.head == "binary" else []
+    names = {label.name.casefold(): index for index, label in enumerate(known)}
+    plain = word.strip().casefold()
+    for spelled in (plain, plain.replace(" ", "_")):
+        if spelled in names:
+            return names[spelled]
+    if plain.isdigit() and int(plain) < card.classes:
+        return int(plain)
+    raise UsageError(
+        f"{card.name} has no class '{word}'.",
+        did_you_mean(word, names, otherwise=f"{otherwise}or an index from 0 to {card.classes - 1}."),
+    )
 
 
 def _from_json(data: Any) -> tuple[str, ...]:

@@ -129,6 +129,13 @@ def encode_jpeg(pixels: Pixels) -> bytes:
     return buffer.getvalue()
 
 
+def encode_as(pixels: Pixels, suffix: str) -> bytes:
+    """The bytes of a picture file with that suffix, as good as it gets: .png, .jpg, .jpeg or .webp."""
+    if suffix == ".png":
+        return encode_png(pixels)
+    return encode(pixels, "pattern", 95) if suffix == ".webp" else encode_jpeg(pixels)
+
+
 def decode(path: str) -> NDArray[np.uint8]:
     """The pixels of a picture file of ours."""
     with Image.open(path) as picture:

@@ -41,6 +41,11 @@ class Preprocessing:
         x = x[..., ::-1] if self.bgr else x
         return x * np.array(self.scale, np.float32) + np.array(self.shift, np.float32)
 
+    def undo(self, numbers: T) -> T:
+        """Pixels in 0..255 from network input; only where it is of the affine form (not `called`)."""
+        x: Any = (numbers - np.array(self.shift, np.float32)) / np.array(self.scale, np.float32)  # type: ignore[operator]
+        return x[..., ::-1] if self.bgr else x
+
     @property
     def key(self) -> tuple[Any, ...]:
         """All that shapes the numbers, for cache keys."""

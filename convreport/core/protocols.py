@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from convreport.core.card import ModelCard
+from convreport.core.objectives import Objective
+from convreport.core.recipes import Recipe
 from convreport.core.types import (
     Array,
     Ascent,
     Drawing,
     Look,
-    Objective,
     PageKind,
     Picture,
-    Recipe,
+    Precision,
     Sample,
     Scope,
     Subject,
@@ -36,7 +37,11 @@ class Network(Protocol):
         ...
 
     def ascend(self, objectives: Sequence[Objective], recipe: Recipe, seed: int) -> Ascent:
-        """Pictures that drive each objective; all objectives on one layer."""
+        """Pictures that drive each objective; all objectives of one form."""
+        ...
+
+    def pace(self, objective: Objective, recipe: Recipe) -> float:
+        """About how many seconds one picture of such an objective takes among many, measured on a few steps."""
         ...
 
 
@@ -107,5 +112,9 @@ class Plan:
     output: str | None = None
     labels: Path | None = None
     truth: Path | None = None
+    precision: Precision = "auto"
+    memory: int = 0
+    budget: float = 0.0
+    recipes: tuple[Recipe, ...] = ()
     sections: tuple[Section, ...] = ()
     at_hand: AtHand = AtHand()

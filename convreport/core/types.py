@@ -1,13 +1,15 @@
 """The nouns of convreport, frozen: what is asked of a model, and what was drawn."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convreport.core.card import LayerInfo, ModelCard
+from convreport.core.recipes import Recipe
 
 Pixels = NDArray[np.uint8]
 Array = NDArray[Any]  # floats; float32 wherever it is large
@@ -46,11 +48,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Subject:
-    """What one drawing is about: a layer, a unit of it, a sample, or (none of them) the model."""
+    """What one drawing is about: a layer, a unit of it, a sample, a class by its index, or (none of them) the model."""
 
     layer: str | None = None
     unit: int | None = None
     sample: str | None = None
+    label: int | None = None
 
 
 FigureKind = Literal["pattern", "map", "photo"]
@@ -82,53 +85,63 @@ class Drawing:
     facts: Facts
 
 
-@dataclass(frozen=True)
-class Objective:
-    """What an ascent maximizes: the mean of one unit of one layer."""
-
-    layer: str
-    unit: int
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """One way of maximizing an Objective; every field shapes the picture and is part of the cache key.
-
-    `canvas` says what is optimized: a picture in 0..1 behind the model's own preprocessing, or the raw numbers fed to
-    the network. `step` is how a gradient becomes an update: Adam, or plain ascent on the gradient divided by its L2 norm
-    or by its root mean square. `size` 0 lets the receptive field decide; `start` is (low, high) of uniform noise on a raw
-    canvas. `contrast` is the standard deviation a raw canvas is displayed with, `trim` what is cut off each side.
+class Means:
+    """What a network may use: the precision of an ascent, the file that remembers what `auto` came to mean, and bytes of
+    memory (0: a share of what is free).
     """
 
-    name: str
-    canvas: Literal["picture", "raw"] = "picture"
-    step: Literal["adam", "l2", "rms"] = "adam"
-    rate: float = 0.1
-    steps: int = 64
-    size: int = 0
-    preactivation: bool = True
-    border: int = -1  # feature-map cells left out on each side; -1: by the size of the map
-    start: tuple[float, float] = (0.0, 1.0)
-    rotate: float = 0.0  # degrees, each way
-    zoom: float = 0.0  # relative, each way
-    shift: float = 0.0  # share of the canvas, each way
-    contrast: float = 0.15
-    trim: int = 0
-    source: str = ""
+    precision: Precision = "auto"
+    decisions: Path | None = None
+    memory: int = 0
 
 
 @dataclass(frozen=True)
 class Ascent:
-    """What came of an ascent, one entry an objective: float scores before and after, and pictures.
+    """What came of an ascent, one entry an objective.
 
-    The pictures are uint8 (n, size, size, channels): colour for three channels, else a gray plane a channel. `batch` is
-    how many climbed together in the end, fewer than usual where memory ran out.
+    `pictures` are uint8 (n, height, width, channels): colour for three channels, else a gray plane a channel. `starts` is
+    the height before the first step and `scores` the robust one after the last: the mean over the picture and fixed warps
+    of it. `evens` is that at equal contrast, and `ranks` how the unit stands by it, from 1, `among` all units of its layer
+    (NaN and 0 where that has no meaning). `precision` is what was climbed in; scores are always float32. `batch` is how
+    many climbed together in the end, fewer than usual where memory ran out.
     """
 
     pictures: Pixels
     scores: Array
     starts: Array
+    evens: Array
+    ranks: Array
+    among: int = 0
+    precision: str = "float32"
     batch: int = 0
+
+    def first(self, count: int) -> "Ascent":
+        """Without what stands beyond `count`."""
+        return self._with(lambda values: values[:count])
+
+    @classmethod
+    def joined(cls, parts: "list[Ascent]") -> "Ascent":
+        """One after the other; all of one batch and precision."""
+        arrays: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in cls.ARRAYS}
+        return replace(parts[0], **arrays)
+
+    def with_some(self, other: "Ascent", taken: "list[tuple[int, int]]") -> "Ascent":
+        """A copy in which for each (place, index) the entry at `place` is the other's at `index`."""
+        made = self._with(np.array)
+        for place, index in taken:
+            for name in ("pictures", "scores", "evens", "ranks"):
+                getattr(made, name)[place] = getattr(other, name)[index]
+        return made
+
+    ARRAYS: ClassVar[tuple[str, ...]] = ("pictures", "scores", "starts", "evens", "ranks")
+
+    def _with(self, change: Callable[[Array], Array]) -> "Ascent":
+        changed: dict[str, Any] = {name: change(getattr(self, name)) for name in self.ARRAYS}
+        return replace(self, **changed)
 
 
 @dataclass(frozen=True)
@@ -170,7 +183,10 @@ class UnitChoice:
 
 @dataclass(frozen=True)
 class Scope:
-    """What this atlas covers: the card, the layers the user chose (None: each section's own), units and samples."""
+    """What this atlas covers: the card, the layers the user chose (None: each section's own), units and samples.
+
+    `recipes` are the user's own, `precision` what ascents were asked to compute in.
+    """
 
     card: ModelCard
     samples: tuple[Sample, ...]
@@ -178,6 +194,8 @@ class Scope:
     seed: int
     chosen: tuple[LayerInfo, ...] | None = None
     fit: str = "stretch"
+    precision: Precision = "auto"
+    recipes: tuple[Recipe, ...] = ()
 
     def sample(self, slug: str) -> Sample:
         """The sample of that slug; KeyError if there is none."""

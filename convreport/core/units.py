@@ -1,6 +1,7 @@
 """Which units of a layer are shown: `64`, `all`, `random:12` or `3,17,40`."""
 
 import re
+from collections.abc import Sequence
 from zlib import crc32
 
 import numpy as np
@@ -24,6 +25,17 @@ def parse(words: str) -> UnitChoice:
     raise UsageError(
         f"--filters cannot be '{words}'.", "Say how many (64), all, random:12, or which (3,17,40; a single one: 3,)."
     )
+
+
+def must_exist(choice: UnitChoice, shown: Sequence[LayerInfo]) -> None:
+    """UsageError where a listed unit is in none of these layers."""
+    widest = max(shown, key=lambda layer: layer.units, default=None)
+    beyond = [unit for unit in choice.listed if widest is not None and unit >= widest.units]
+    if beyond and widest is not None:
+        raise UsageError(
+            f"No layer that is shown has a unit {beyond[0]}.",
+            f"The widest, {widest.path}, has units 0 to {widest.units - 1}.",
+        )
 
 
 def pick(choice: UnitChoice, layer: LayerInfo, seed: int) -> tuple[int, ...]:

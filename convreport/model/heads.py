@@ -133,6 +133,23 @@ def scored(card: ModelCard, output: Any, before: Any) -> tuple[Any, Any]:
     """
     tf = runtime.tensorflow()
     output = tf.cast(output, tf.float32)
+    logits = _logits(card, output, before)
+    if card.head == "binary":
+        chances = tf.concat([1 - output, output], -1)
+    else:
+        chances = tf.nn.softmax(logits) if card.head == "logits" else output
+    return _over_regions(card, logits, chances) if card.dense else (logits, chances)
+
+
+def heights(card: ModelCard, output: Any, before: Any) -> Any:
+    """The scores that a class pattern climbs, float32 (n, classes): as in `scored`, over a map their plain mean."""
+    tf = runtime.tensorflow()
+    logits = _logits(card, tf.cast(output, tf.float32), before)
+    return tf.reduce_mean(logits, [1, 2]) if card.dense else logits
+
+
+def _logits(card: ModelCard, output: Any, before: Any) -> Any:
+    tf = runtime.tensorflow()
     logits = (
         output
         if before is None or card.head == "regression"
@@ -142,12 +159,7 @@ def scored(card: ModelCard, output: Any, before: Any) -> tuple[Any, Any]:
         logits = tf.math.log(tf.maximum(output, SMALLEST))
     elif card.score == "log-odds":
         logits = tf.math.log(tf.maximum(output, SMALLEST)) - tf.math.log(tf.maximum(1 - output, SMALLEST))
-    if card.head == "binary":
-        logits = tf.concat([-logits, logits], -1)
-        chances = tf.concat([1 - output, output], -1)
-    else:
-        chances = tf.nn.softmax(logits) if card.head == "logits" else output
-    return _over_regions(card, logits, chances) if card.dense else (logits, chances)
+    return tf.concat([-logits, logits], -1) if card.head == "binary" else logits
 
 
 def regions(card: ModelCard, output: Any) -> Any:

@@ -9,23 +9,29 @@ import numpy as np
 from convreport.core.card import ModelCard
 from convreport.core.errors import ModelError
 from convreport.core.fitting import planes_for, size_for
-from convreport.core.types import Array, Ascent, Look, Objective, Recipe, Sample, Targets
+from convreport.core.objectives import Objective
+from convreport.core.recipes import Recipe
+from convreport.core.types import Array, Ascent, Look, Means, Sample, Targets
 from convreport.model import heads, runtime
-from convreport.model.ascent import Climb
+from convreport.model.ascent.climb import Climb
 from convreport.model.folding import folded
 from convreport.model.load import Loaded
+from convreport.model.precision import Decisions
 from convreport.model.probe import Reached, Taps, has_preactivation, probing
 
 
 class KerasNetwork:
     """A loaded Keras model behind the Network protocol."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, means: Means | None = None) -> None:
         self.card: ModelCard = loaded.card
         self.model = loaded.model
         self._understood = loaded.understood
         self._calls = {call.path: call for call in loaded.understood.wiring.calls}
-        self._climbs: dict[tuple[str, Recipe], Climb] = {}
+        means = means or Means()
+        self._memory = means.memory
+        self._decisions = Decisions(means.precision, means.decisions)
+        self._climbs: dict[tuple[Any, Recipe], Climb] = {}
 
     def kernels(self, layer: str) -> Array:
         """The kernel of a convolution, float32 (height, width, input channels, units), as trained."""
@@ -73,13 +79,23 @@ class KerasNetwork:
         return Look(activations, gradients, np.asarray(scores), np.asarray(probabilities), shown, found)
 
     def ascend(self, objectives: Sequence[Objective], recipe: Recipe, seed: int) -> Ascent:
-        """Pictures that drive the units of one layer, by `recipe`; a tile does not depend on its company."""
-        layer = objectives[0].layer
-        key = (layer, recipe)
+        """Pictures that drive each objective, by `recipe`; all of one form. A tile does not depend on its company.
+
+        Raises ModelError where nothing can be climbed there.
+        """
+        return self._climb(objectives[0], recipe).run(objectives, seed)
+
+    def pace(self, objective: Objective, recipe: Recipe) -> float:
+        """About how many seconds one picture of such an objective takes in a full batch, measured on a few steps."""
+        climb = self._climb(objective, recipe)
+        return climb.seconds_a_batch() / climb.batch
+
+    def _climb(self, objective: Objective, recipe: Recipe) -> Climb:
+        key = (objective.form, recipe)
         if key not in self._climbs:
             self._climbs.clear()  # one traced layer at a time is enough, and bounds the memory
-            self._climbs[key] = Climb(self._understood, self._calls[layer], recipe)
-        return self._climbs[key].run([objective.unit for objective in objectives], seed)
+            self._climbs[key] = Climb(self._understood, objective, recipe, self._decisions, self._memory)
+        return self._climbs[key]
 
     def _input(self, sample: Sample, fit: str) -> Array:
         height, width = sample.pixels.shape[:2]

@@ -28,9 +28,10 @@ class Reached(BaseException):
 
 
 class Taps:
-    """What passed the probed layers: `outputs` and `pre` (before the layer's activation) by path."""
+    """What passed the probed layers: `inputs`, `outputs` and `pre` (before the layer's activation) by path."""
 
     def __init__(self) -> None:
+        self.inputs: dict[str, Any] = {}
         self.outputs: dict[str, Any] = {}
         self.pre: dict[str, Any] = {}
 
@@ -40,11 +41,13 @@ def probing(
     calls: Iterable[Call],
     *,
     pre: Iterable[Call] = (),
+    inputs: Iterable[Call] = (),
     watch: Callable[[Any], None] | None = None,
     stop: bool = False,
     operations: Iterable[Any] = (),
 ) -> Iterator[Taps]:
-    """Note the outputs of `calls`, and the pre-activations of `pre`, of every call of the model inside the block.
+    """Note the outputs of `calls`, the pre-activations of `pre` and what goes into `inputs`, of every call of the model
+    inside the block.
 
     `watch` is shown every noted tensor before the model goes on with it (a gradient tape watches it so). With `stop`,
     Reached is raised as soon as everything asked for has passed. `operations`, all that the model holds, are unhindered.
@@ -52,12 +55,14 @@ def probing(
     taps = Taps()
     wanted = list(calls)
     wanted_pre = list(pre)
+    wanted_inputs = list(inputs)
+    books = ((taps.outputs, wanted), (taps.pre, wanted_pre), (taps.inputs, wanted_inputs))
 
     def note(book: dict[str, Any], path: str, value: Any) -> Any:
         book[path] = value
         if watch is not None:
             watch(value)
-        if stop and len(taps.outputs) == len(wanted) and len(taps.pre) == len(wanted_pre):
+        if stop and all(len(noted) == len(asked) for noted, asked in books):
             raise Reached
         return value
 
@@ -66,6 +71,8 @@ def probing(
             undo.enter_context(_noting_outputs(operation, turns, lambda p, v: note(taps.outputs, p, v)))
         for operation, turns in _by_operation(wanted_pre):
             undo.enter_context(_noting_preactivations(operation, turns, lambda p, v: note(taps.pre, p, v)))
+        for operation, turns in _by_operation(wanted_inputs):
+            undo.enter_context(_noting_inputs(operation, turns, lambda p, v: note(taps.inputs, p, v)))
         undo.enter_context(unhindered(operations))
         yield taps
 
@@ -119,6 +126,19 @@ def _noting_outputs(operation: Any, turns: Mapping[int, str], note: Callable[[st
         if turn in turns:
             note(turns[turn], first_of(output))
         return output
+
+    with replaced(operation, "call", call):
+        yield
+
+
+@contextmanager
+def _noting_inputs(operation: Any, turns: Mapping[int, str], note: Callable[[str, Any], Any]) -> Iterator[None]:
+    original = operation.call
+    count = itertools.count()
+
+    def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        turn = next(count)
+        return original(note(turns[turn], inputs) if turn in turns else inputs, *args, **kwargs)
 
     with replaced(operation, "call", call):
         yield

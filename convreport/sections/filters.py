@@ -1,14 +1,14 @@
 """The pattern each filter looks for."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from convreport.core import layers, pixels
+from convreport.core import layers, recipes, tiles
+from convreport.core.objectives import channel
 from convreport.core.protocols import Network
-from convreport.core.recipes import RECIPES
-from convreport.core.types import Drawing, Figure, Objective, PageKind, Scope, Subject
-from convreport.core.units import pick
+from convreport.core.types import Drawing, PageKind, Scope, Subject
+from convreport.core.units import must_exist, pick
 from convreport.sections import section
 
 
@@ -17,27 +17,22 @@ from convreport.sections import section
 class Filters:
     """Activation maximization: a picture made from noise, step by step, to drive one unit as far up as it goes."""
 
-    recipe: str = field(default="fourier", metadata={"help": "how the picture is made", "choices": tuple(RECIPES)})
+    recipe: str = tiles.recipe_option()
+    preset: str = tiles.preset_option()
 
     name: ClassVar[str] = "filters"
     page: ClassVar[PageKind] = "layer"
     batch: ClassVar[int] = 8
-    shaped_by: ClassVar[tuple[str, ...]] = (
-        "convreport.model.ascent",
-        "convreport.model.canvas",
-        "convreport.model.probe",
-        "convreport.model.feed",
-        "convreport.core.recipes",
-    )
+    shaped_by: ClassVar[tuple[str, ...]] = tiles.SHAPED_BY
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The chosen units of the chosen layers that are stacks of maps."""
-        shown = layers.telling(scope.card) if scope.chosen is None else list(scope.chosen)
+        recipes.find(self.recipe, self.preset, scope.recipes)
+        chosen = layers.telling(scope.card) if scope.chosen is None else list(scope.chosen)
+        shown = [layer for layer in chosen if layers.is_map(layer)]
+        must_exist(scope.units, shown)
         return [
-            Subject(layer=layer.path, unit=unit)
-            for layer in shown
-            if layers.is_map(layer)
-            for unit in pick(scope.units, layer, scope.seed)
+            Subject(layer=layer.path, unit=unit) for layer in shown for unit in pick(scope.units, layer, scope.seed)
         ]
 
     def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
@@ -47,10 +42,7 @@ class Filters:
             "layer": scope.card.layer(subject.layer).digest,
             "path": subject.layer,  # randomness is keyed by it
             "unit": subject.unit,
-            "input": scope.card.input,
-            "preprocessing": scope.card.preprocessing.key,
-            "seed": scope.seed,
-            "recipe": RECIPES[self.recipe],
+            **tiles.key(scope, self.recipe, self.preset),
         }
 
     def group(self, subject: Subject) -> Hashable:
@@ -62,18 +54,9 @@ class Filters:
         return "No layer of the chosen ones has an output that is a stack of maps."
 
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
-        """One tile a unit, with the score it reached and the one it began with."""
-        recipe = RECIPES[self.recipe]
-        objectives = [Objective(subject.layer or "", subject.unit or 0) for subject in batch]
+        """One tile a unit, with the score it reached, the one it began with, and how specific it is."""
+        objectives = [channel(subject.layer or "", subject.unit or 0) for subject in batch]
+        recipe = recipes.find(self.recipe, self.preset, scope.recipes)
         ascent = net.ascend(objectives, recipe, scope.seed)
-        drawings = []
-        for subject, picture, score, start in zip(batch, ascent.pictures, ascent.scores, ascent.starts, strict=True):
-            rose = bool(score > start)
-            facts: dict[str, Any] = {"score": float(score), "start": float(start), "responds": rose}
-            if ascent.batch < self.batch // 2:
-                facts["batch"] = ascent.batch  # memory ran out with more
-            alt = f"The pattern that unit {subject.unit} of {subject.layer} seeks" + (
-                "" if rose else ": no response found"
-            )
-            drawings.append(Drawing((Figure("pattern", pixels.in_colour(picture), alt, kind="pattern"),), facts))
-        return drawings
+        names = [f"The pattern that unit {subject.unit} of {subject.layer} seeks" for subject in batch]
+        return tiles.drawings(ascent, names, recipe, self.preset)

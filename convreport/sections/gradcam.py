@@ -6,9 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from convreport.core import colour, layers, pixels
+from convreport.core import colour, labels, layers, pixels
 from convreport.core.card import ModelCard
-from convreport.core.errors import UsageError, did_you_mean
 from convreport.core.fitting import fit_of, size_for
 from convreport.core.protocols import Network
 from convreport.core.types import Array, Drawing, Figure, Look, PageKind, Pixels, Sample, Scope, Subject, Targets
@@ -83,21 +82,12 @@ class GradCam:
     def targets(self, card: ModelCard, truth: int | None = None) -> Targets:
         """Which classes to explain, the true one among them; UsageError for an unknown name or an index out of range."""
         top, asked = 0, []
-        known = [card.label(index) for index in range(card.classes)] if card.labels or card.head == "binary" else []
-        names = {label.name.casefold(): index for index, label in enumerate(known)}
         for word in self.classes:
             plain = word.strip().casefold()
             if plain.startswith("top") and plain[3:].isdigit() and int(plain[3:]) > 0:
                 top = min(int(plain[3:]), card.classes)
-            elif plain in names or plain.replace(" ", "_") in names:
-                asked.append(names.get(plain, names.get(plain.replace(" ", "_"), 0)))
-            elif plain.isdigit() and int(plain) < card.classes:
-                asked.append(int(plain))
             else:
-                raise UsageError(
-                    f"{card.name} has no class '{word}'.",
-                    did_you_mean(word, names, otherwise=f"Say topN, a name, or an index from 0 to {card.classes - 1}."),
-                )
+                asked.append(labels.index_of(card, word, "Say topN, a name, "))
         asked += [] if truth is None else [truth]
         return Targets(top, tuple(asked), "probability" if self.score == "probability" else "logit")
 

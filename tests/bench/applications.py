@@ -16,11 +16,12 @@ from convreport.model.request import Request
 
 
 def small_atlas(name, out, **words):
-    """The first two telling layers of an application, two filters each, and one picture through all of it."""
+    """The first two telling layers of an application, two filters each, one picture through all of it, and no class."""
     shown = layers.telling(load(Request(name, weights="none", top=not words.get("no_top"))).card)[:2]
     return convreport.build(
-        name, weights="none", out=out, layers=[layer.path for layer in shown], filters=2, max_images=1, **words
-    )
+        name, weights="none", out=out, layers=[layer.path for layer in shown], filters=2, max_images=1,
+        class_patterns=["none"], **words,
+    )  # fmt: skip
 
 
 def main():

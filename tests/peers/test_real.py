@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from convreport.core.objectives import channel
 from convreport.core.recipes import RECIPES
-from convreport.core.types import Objective, Targets
+from convreport.core.types import Targets
 from convreport.model.load import load
 from convreport.model.network import KerasNetwork
 from convreport.model.request import Request
@@ -101,7 +102,7 @@ def spots(picture):
 
 def test_filter_0_of_block3_conv1_is_the_books_polka_dots(vgg):
     """Figure 5.29: bright dots, many and apart, on a dark ground. Checked as isolated bright peaks."""
-    picture = vgg.ascend([Objective("block3_conv1", 0)], RECIPES["fourier"], 0).pictures[0]
+    picture = vgg.ascend([channel("block3_conv1", 0)], RECIPES["fourier"], 0).pictures[0]
     count, bright = spots(picture)
     assert count >= 15
     assert bright < 0.3
@@ -109,14 +110,13 @@ def test_filter_0_of_block3_conv1_is_the_books_polka_dots(vgg):
 
 @pytest.mark.parametrize("layer", ["block2_conv1", "block3_conv1"])
 def test_the_books_loop_on_real_weights(vgg, layer):
-    from convreport.model.canvas import raw_start
-    from tests.peers.test_sources import book_pattern, correlation
+    from tests.peers.test_sources import book_pattern, correlation, start_of
 
     recipe = RECIPES["book"]
-    ascent = vgg.ascend([Objective(layer, unit) for unit in (0, 1, 2)], recipe, 0)
+    ascent = vgg.ascend([channel(layer, unit) for unit in (0, 1, 2)], recipe, 0)
     referee = copy_of(vgg.model, None)
     for unit in (0, 1, 2):
-        theirs = book_pattern(referee, layer, unit, raw_start(recipe, 0, layer, unit))
+        theirs = book_pattern(referee, layer, unit, start_of(recipe, layer, unit))
         assert correlation(theirs, ascent.pictures[unit]) > 0.99, unit
 
 

@@ -1,16 +1,21 @@
 """The published algorithms, written out plainly, and other libraries, as referees of our numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from convreport.core import colour, pixels
+from convreport.core.objectives import channel
 from convreport.core.recipes import RECIPES
-from convreport.core.types import Objective, Scope, Subject, Targets, UnitChoice
+from convreport.core.types import Scope, Subject, Targets, UnitChoice
 from convreport.demo import scenes
-from convreport.model.canvas import displayed, raw_start
+from convreport.model.ascent.canvas import displayed, generator
+from convreport.model.ascent.parameters import parameters
 from convreport.sections.activations import Activations
 from convreport.sections.gradcam import gradcam
 from tests.models import copy_of, sample
+from tests.peers import loops
 
 
 def book_grid(activation, columns=16):
@@ -49,14 +54,14 @@ def test_the_published_tiling_is_that_grid_in_viridis_with_thin_margins(demo):
     expected = colour.paint(book_grid(activation), "viridis")
     side, sheet = activation.shape[0], drawing.figures[0].pixels
     silent = drawing.facts["silent"]
-    for channel in range(48):
-        row, column = divmod(channel, 16)
+    for place in range(48):
+        row, column = divmod(place, 16)
         ours = sheet[row * (side + 1) : row * (side + 1) + side, column * (side + 1) : column * (side + 1) + side]
         theirs = expected[row * side : (row + 1) * side, column * side : (column + 1) * side]
-        if channel in silent:
+        if place in silent:
             assert (ours == ours[0, 0]).all()
         else:
-            assert (ours == theirs).all(), channel
+            assert (ours == theirs).all(), place
 
 
 def book_gradcam(model, last, inputs, index):
@@ -119,47 +124,22 @@ def test_gradcam_on_the_logit_is_that_of_tf_keras_vis(demo, index):
     np.testing.assert_allclose(stretched, theirs.reshape(ours.shape), atol=1e-3)
 
 
-def book_pattern(model, layer, unit, start, steps=40):
-    """Listing 5.38: gradient of the mean output over its root mean square, 40 steps of 1; then displayed."""
+def book_pattern(model, layer, unit, start):
     import keras
-    import tensorflow as tf
+
+    return loops.book_display(loops.book(keras.Model(model.inputs, model.get_layer(layer).output), unit, start))
+
+
+def keras_pattern(model, layer, unit, start):
+    import keras
 
     features = keras.Model(model.inputs, model.get_layer(layer).output)
-    image = tf.constant(start[None])
-    for _ in range(steps):
-        with tf.GradientTape() as tape:
-            tape.watch(image)
-            loss = tf.reduce_mean(features(image)[:, :, :, unit])
-        gradient = tape.gradient(loss, image)
-        gradient /= tf.sqrt(tf.reduce_mean(tf.square(gradient))) + 1e-5
-        image += gradient
-    x = image.numpy()[0]
-    x -= x.mean()
-    x /= x.std() + 1e-5
-    x *= 0.1
-    x += 0.5
-    return (np.clip(x, 0, 1) * 255).clip(0, 255).astype("uint8")
+    return loops.keras_display(loops.keras_example(features, unit, start)[0])
 
 
-def keras_pattern(model, layer, unit, start, steps=30, rate=10.0):
-    """The Keras example: gradient of the mean output without a border of 2, over its L2 norm; then deprocessed."""
-    import keras
-    import tensorflow as tf
-
-    features = keras.Model(model.inputs, model.get_layer(layer).output)
-    image = tf.constant(start[None])
-    for _ in range(steps):
-        with tf.GradientTape() as tape:
-            tape.watch(image)
-            loss = tf.reduce_mean(features(image)[:, 2:-2, 2:-2, unit])
-        image += rate * tf.math.l2_normalize(tape.gradient(loss, image))
-    img = image[0].numpy()
-    img -= img.mean()
-    img /= img.std() + 1e-5
-    img *= 0.15
-    img = img[25:-25, 25:-25, :]
-    img += 0.5
-    return (np.clip(img, 0, 1) * 255).astype("uint8")
+def start_of(recipe, layer, unit, channels=3):
+    """The noise that a published recipe starts from at this unit, with the seed 0."""
+    return parameters(recipe, recipe.size, channels).start(generator(0, f"{layer}/{unit}"))
 
 
 def correlation(one, other):
@@ -172,12 +152,90 @@ def test_filters_follow_the_published_loops(demo, name, plain, layer):
     """Deeper down the loops are chaotic: the plain one, started a millionth off, correlates 0.87 to 0.97 with itself."""
     recipe = RECIPES[name]
     units = [2, 4, 7]
-    ascent = demo.ascend([Objective(layer, unit) for unit in units], recipe, 0)
+    ascent = demo.ascend([channel(layer, unit) for unit in units], recipe, 0)
     referee = copy_of(demo.model, None)
     for place, unit in enumerate(units):
-        theirs = plain(referee, layer, unit, raw_start(recipe, 0, layer, unit))
+        theirs = plain(referee, layer, unit, start_of(recipe, layer, unit))
         assert theirs.shape == ascent.pictures[place].shape
         assert correlation(theirs, ascent.pictures[place]) > 0.99, unit
+
+
+def linear(model, layer):
+    """The layer's maps before its ReLU, of a copy of the model."""
+    import keras
+
+    kind = model.get_layer(layer)
+    kind.activation = keras.activations.linear
+    return keras.Model(model.inputs, kind.output)
+
+
+def test_multiscale_follows_its_plain_loop(demo):
+    """With four of its scales: chaos grows with their number, as in every loop."""
+    recipe = replace(RECIPES["multiscale"], scales=4)
+    layer, units = "block2_conv1", [2, 5]
+    ascent = demo.ascend([channel(layer, unit) for unit in units], recipe, 0)
+    features = linear(copy_of(demo.model, None), layer)
+    for place, unit in enumerate(units):
+        theirs = loops.multiscale_display(loops.multiscale(features, unit, start_of(recipe, layer, unit), scales=4))
+        assert theirs.shape == ascent.pictures[place].shape == (83, 83, 3)
+        assert correlation(theirs, ascent.pictures[place]) > 0.99, unit
+
+
+def test_multiscale_ends_at_the_sizes_of_its_source():
+    """56 pixels, times 1.11 in whole pixels: 424 for the first convolution, 254 for others, 711 for classes."""
+    from convreport.core.recipes import settled
+    from convreport.model.ascent.stage import sides
+
+    recipe = RECIPES["multiscale"]
+    for words, side, blur in (
+        ({"logits": False, "first": True}, 424, 5),
+        ({"logits": False, "first": False}, 254, 5),
+        ({"logits": True, "first": False}, 711, 7),
+    ):
+        found = settled(recipe, deep=False, light=False, **words)
+        assert sides(found)[-1] == side and found.blur == blur
+
+
+def test_jitter_follows_keras_vis(demo):
+    """Forty of its 200 steps, on 96 pixels: started a millionth off, the plain loop correlates no better with itself."""
+    from convreport.model.ascent.transforms import Moves
+
+    recipe = replace(RECIPES["jitter"], steps=40, size=96)
+    layer, units = "block2_conv1", [2, 7]
+    ascent = demo.ascend([channel(layer, unit) for unit in units], recipe, 0)
+    import keras
+
+    model = copy_of(demo.model, None)
+    features = keras.Model(model.inputs, model.get_layer(layer).output)
+    for place, unit in enumerate(units):
+        draw = generator(0, f"{layer}/{unit}")
+        start = parameters(recipe, 96, 3).start(draw)
+        rolls = Moves.drawn(recipe, draw, 96, 40).rolls
+        theirs = loops.book_display(loops.jitter(features, unit, start, rolls, steps=40))
+        assert correlation(theirs, ascent.pictures[place]) > 0.98, unit
+    assert abs(float(start.std()) - 12.75) < 0.3 and abs(float(start.mean()) - 127.5) < 0.5, "keras-vis's noise"
+
+
+def test_the_default_scores_more_than_plain_lucid_in_a_quarter_of_its_steps(demo):
+    """At equal contrast, in the median, against 128 steps; tests/bench/ascent has real weights and all 512."""
+    import tensorflow as tf
+
+    from convreport.model.ascent.heights import Heights
+
+    layer, units = "block3_conv1", list(range(0, 48, 6))
+    objectives = [channel(layer, unit) for unit in units]
+    ours = demo.ascend(objectives, RECIPES["fourier"], 0)
+    heights = Heights(demo._understood, objectives[0], preactivation=True, border=-1)
+    choice = heights.choice(objectives)
+    fed = lambda x: demo.card.preprocessing.apply(x * 255)  # noqa: E731
+    theirs, _ = loops.lucid(lambda x: heights.of(fed(x), choice), 64, len(units), steps=128)
+
+    def even(pictures):
+        centred = pictures - pictures.mean((1, 2, 3), keepdims=True)
+        shown = np.clip(centred / centred.std((1, 2, 3), keepdims=True) * 0.18 + 0.5, 0, 1).astype(np.float32)
+        return np.median(heights.of(fed(tf.constant(shown)), choice).numpy())
+
+    assert even(ours.pictures / 255) > 0.95 * even(theirs)
 
 
 def test_the_display_of_a_raw_canvas_is_the_books():

@@ -18,7 +18,7 @@ OWNERS = {
     "tensorflow": {"model", "demo.train"},
     "keras": {"model", "demo.train"},
     "rich": {"console"},
-    "typer": {"cli"},
+    "typer": {"cli", "options"},
     "jinja2": {"pages"},
     "mkdocs": {"site"},
     "h5py": {"model"},

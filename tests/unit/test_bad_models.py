@@ -98,21 +98,21 @@ def test_weights_that_are_no_numbers_are_told_and_what_can_be_drawn_is(tmp_path)
 def test_where_memory_runs_out_the_batch_is_halved(monkeypatch):
     import tensorflow as tf
 
-    from convreport.core.recipes import RECIPES
-    from convreport.core.types import Objective
-    from convreport.model import ascent
+    from convreport.core.objectives import channel
+    from convreport.core.recipes import Recipe
+    from convreport.model.ascent.climb import Climb
 
     net = models.network(ZOO["functional"]())
-    whole = ascent.Climb._climb_picture
+    whole = Climb._climb
 
-    def short_of_memory(self, units, seed):
-        if len(units) > 2:
+    def short_of_memory(self, objectives, seed, yielded):
+        if len(objectives) > 2:
             raise tf.errors.ResourceExhaustedError(None, None, "no memory")
-        return whole(self, units, seed)
+        return whole(self, objectives, seed, yielded)
 
-    monkeypatch.setattr(ascent.Climb, "_climb_picture", short_of_memory)
-    recipe = RECIPES["fourier"].__class__("short", steps=2)
-    made = net.ascend([Objective("body_a", unit) for unit in range(3)], recipe, 0)
+    monkeypatch.setattr(Climb, "_climb", short_of_memory)
+    recipe = Recipe("short", steps=2)
+    made = net.ascend([channel("body_a", unit) for unit in range(3)], recipe, 0)
     assert made.pictures.shape[0] == 3
     assert made.batch == 2
 

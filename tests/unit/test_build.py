@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from convreport.atlas import FORMAT
 from convreport.core import events
 from convreport.core.protocols import Plan
 from convreport.demo import scenes
@@ -124,7 +125,7 @@ def test_a_changed_option_redraws_only_what_it_shapes(atlas_copy, convreport):
     counts = {
         e["section"]: e["drawn"] for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "SectionFinished"
     }
-    assert counts == {"overview": 0, "kernels": 0, "filters": 0, "gradcam": 3, "activations": 0}
+    assert counts == {"overview": 0, "kernels": 0, "filters": 0, "classes": 0, "gradcam": 3, "activations": 0}
 
 
 def test_the_classes_asked_for_are_explained_in_the_books_colours(tmp_path):
@@ -312,13 +313,13 @@ def test_site_alone_needs_no_tensorflow_and_plain_mkdocs_gives_the_same(atlas_co
 
 def test_a_model_of_another_format_is_left_out_and_told(atlas_copy, convreport):
     file = atlas_copy / "docs/demo/atlas.json"
-    file.write_text(file.read_text().replace('"format": 2', '"format": 1'))
+    file.write_text(file.read_text().replace(f'"format": {FORMAT}', '"format": 1'))
     done = convreport("site", atlas_copy)
     assert done.returncode == 0, done.stderr
     assert "demo was written by another version of convreport and is left out" in done.stdout
     again = convreport("build", "demo", "--out", atlas_copy, "--filters", "4", "--max-images", "3")
     assert again.returncode == 0 and "left out" not in again.stdout
-    assert atlas_json(atlas_copy)["format"] == 2
+    assert atlas_json(atlas_copy)["format"] == FORMAT
 
 
 def test_a_deleted_cache_costs_time_and_nothing_else(atlas_copy, convreport):

@@ -33,7 +33,13 @@ def refused(done, code, message, hint):
         (["demo", "--layers", "77"], 2, "no layer number 77", "0 to 17"),
         (["demo", "--sections", "gradcma"], 2, "no section 'gradcma'", "Did you mean gradcam"),
         (["demo", "--skip", "kernel"], 2, "no section 'kernel'", "Did you mean kernels"),
-        (["demo", "--recipe", "furier"], 2, "no choice 'furier'", "Did you mean fourier"),
+        (["demo", "--recipe", "furier"], 2, "no recipe 'furier'", "Did you mean fourier"),
+        (["demo", "--preset", "hihg"], 2, "no choice 'hihg'", "Did you mean high"),
+        (["demo", "--precision", "float16"], 2, "--precision cannot be 'float16'", "float32"),
+        (["demo", "--memory", "lots"], 2, "--memory cannot be 'lots'", "4G"),
+        (["demo", "--budget", "soon"], 2, "--budget cannot be 'soon'", "10m"),
+        (["demo", "--budget", "0s"], 2, "--budget cannot be '0s'", "10m"),
+        (["demo", "--class-patterns", "squid"], 2, "no class 'squid'", "all, none, auto"),
         (["demo", "--cam-score", "logits"], 2, "no choice 'logits'", "Did you mean logit"),
         (["demo", "--filters", "few"], 2, "--filters cannot be 'few'", "random:12"),
         (["demo", "--classes", "squid"], 2, "no class 'squid'", "top"),
@@ -148,7 +154,7 @@ def test_a_wrong_class_or_layer_is_told_before_anything_is_drawn(wrong, tmp_path
 
 
 def test_version():
-    assert run("--version").stdout.strip() == "convreport 0.2.0"
+    assert run("--version").stdout.strip() == "convreport 0.3.0"
 
 
 def test_json_is_json_and_quiet_is_quiet(tmp_path):

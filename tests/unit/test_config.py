@@ -13,7 +13,14 @@ def test_without_a_file_everything_has_a_default(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plan = make_plan({}, None, sections)
     assert plan.model == "demo" and plan.out == Path("atlas")
-    assert [section.name for section in plan.sections] == ["overview", "kernels", "filters", "gradcam", "activations"]
+    assert [section.name for section in plan.sections] == [
+        "overview",
+        "kernels",
+        "filters",
+        "classes",
+        "gradcam",
+        "activations",
+    ]
 
 
 def test_every_option_of_the_command_is_a_key_of_the_file(tmp_path):
@@ -64,7 +71,7 @@ def test_the_command_line_knows_every_key_and_the_other_way_round():
 
     options = {name.lstrip("-").replace("-", "_") for p in get_command(app).commands["build"].params for name in p.opts}
     only_command = {"o", "set", "json", "quiet", "config"}
-    assert options - only_command == set(_KINDS) - {"options"}
+    assert options - only_command == set(_KINDS) - {"options", "recipes"}
 
 
 def test_words_win_over_the_file_and_pyproject_serves_too(tmp_path, monkeypatch):
@@ -72,7 +79,7 @@ def test_words_win_over_the_file_and_pyproject_serves_too(tmp_path, monkeypatch)
     Path("pyproject.toml").write_text('[project]\nname = "x"\n[tool.convreport]\nmodel = "resnet50"\nseed = 3\n')
     plan = make_plan({"seed": 9, "set": ("gradcam.colormap=jet",)}, None, sections)
     assert plan.model == "resnet50" and plan.seed == 9
-    assert plan.sections[3].colormap == "jet"
+    assert plan.sections[4].colormap == "jet"
     Path("convreport.toml").write_text('model = "vgg19"\n')
     assert make_plan({}, None, sections).model == "vgg19"
 

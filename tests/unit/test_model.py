@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from convreport.core.errors import ModelError
-from convreport.core.recipes import RECIPES
-from convreport.core.types import Objective, Targets
+from convreport.core.objectives import channel
+from convreport.core.recipes import RECIPES, find
+from convreport.core.types import Targets
 from convreport.sections.gradcam import gradcam
 from tests import models
 
@@ -168,12 +169,12 @@ def test_a_changed_head_leaves_the_digests_below_it_alone():
 
 def test_the_same_seed_gives_the_same_tile_in_any_company(demo):
     """Tolerance: correlation of at least 0.999, the rounding that another slot of the batch brings."""
-    recipe = RECIPES["fourier"].__class__(**{**vars(RECIPES["fourier"]), "steps": 16})
+    recipe = find("fourier", "draft")
     layer = "block3_conv1"
-    together = demo.ascend([Objective(layer, unit) for unit in (4, 9, 17, 30)], recipe, 0)
-    alone = demo.ascend([Objective(layer, 17)], recipe, 0)
-    again = demo.ascend([Objective(layer, 17)], recipe, 0)
-    other = demo.ascend([Objective(layer, 17)], recipe, 1)
+    together = demo.ascend([channel(layer, unit) for unit in (4, 9, 17, 30)], recipe, 0)
+    alone = demo.ascend([channel(layer, 17)], recipe, 0)
+    again = demo.ascend([channel(layer, 17)], recipe, 0)
+    other = demo.ascend([channel(layer, 17)], recipe, 1)
     correlate = lambda a, b: np.corrcoef(a.ravel().astype(float), b.ravel().astype(float))[0, 1]  # noqa: E731
     assert correlate(together.pictures[2], alone.pictures[0]) > 0.999
     assert (again.pictures == alone.pictures).all()
@@ -181,7 +182,7 @@ def test_the_same_seed_gives_the_same_tile_in_any_company(demo):
 
 
 def test_the_default_recipe_raises_every_score_and_leaves_no_tile_grey(demo):
-    ascent = demo.ascend([Objective("block2_conv2", unit) for unit in range(8)], RECIPES["fourier"], 0)
+    ascent = demo.ascend([channel("block2_conv2", unit) for unit in range(8)], RECIPES["fourier"], 0)
     assert (ascent.scores > ascent.starts).all()
     assert ascent.pictures.dtype == np.uint8
     assert ascent.pictures.shape == (8, 64, 64, 3)
@@ -191,7 +192,7 @@ def test_the_default_recipe_raises_every_score_and_leaves_no_tile_grey(demo):
 @pytest.mark.parametrize(("name", "side"), [("book", 64), ("keras-example", 130)])
 def test_the_published_recipes_raise_every_score_that_has_a_gradient(demo, name, side):
     """They climb what comes after the ReLU: a unit silent on noise stays where it is, as in their sources."""
-    ascent = demo.ascend([Objective("block2_conv2", unit) for unit in range(8)], RECIPES[name], 0)
+    ascent = demo.ascend([channel("block2_conv2", unit) for unit in range(8)], RECIPES[name], 0)
     alive = ascent.starts > 0
     assert alive.sum() >= 4
     assert (ascent.scores[alive] > ascent.starts[alive]).all()
@@ -203,7 +204,7 @@ def test_a_pattern_drives_its_own_unit_more_than_a_photo_does(demo):
     from convreport.demo import scenes
 
     layer, units = "block4_conv1", range(8)
-    ascent = demo.ascend([Objective(layer, unit) for unit in units], RECIPES["fourier"], 0)
+    ascent = demo.ascend([channel(layer, unit) for unit in units], RECIPES["fourier"], 0)
     tiles = [models.sample(picture, f"t{i}") for i, picture in enumerate(ascent.pictures)]
     natural = [models.sample(scenes.scene(i).pixels, f"s{i}") for i in range(24)]
     excited = demo.look(tiles, [layer], fit="stretch", targets=None).activations[layer].mean((1, 2))
@@ -214,7 +215,7 @@ def test_a_pattern_drives_its_own_unit_more_than_a_photo_does(demo):
 
 def test_gray_networks_climb_too():
     net = models.network(models.pencil())
-    ascent = net.ascend([Objective("conv", 0), Objective("conv", 1)], RECIPES["fourier"], 0)
+    ascent = net.ascend([channel("conv", 0), channel("conv", 1)], RECIPES["fourier"], 0)
     bright, dark = ascent.pictures
     assert bright.shape[2] == 3
     assert bright.mean() > 150

@@ -132,9 +132,9 @@ def test_a_function_that_is_no_straight_line_is_called_in_looking_and_in_climbin
     np.testing.assert_allclose(net._input(picture, "stretch"), np.sqrt(picture.pixels.astype(np.float32)), rtol=1e-5)
 
 
-def test_a_function_no_gradient_passes_costs_the_filters_only(tmp_path):
+def test_a_function_no_gradient_passes_costs_the_patterns_only(tmp_path):
     atlas = convreport.build(ZOO["functional"](), preprocess=numpy_only, out=tmp_path, filters=1, max_images=1)
-    assert {section for section, _, _ in atlas.failures} == {"filters"}
+    assert {section for section, _, _ in atlas.failures} == {"filters", "classes"}
     assert "no gradient passes it" in atlas.failures[0][2]
 
 

@@ -9,8 +9,10 @@ import convreport
 from convreport.core import layers
 from convreport.core.arrays import picture
 from convreport.core.errors import ModelError, UsageError
+from convreport.core.objectives import channel
+from convreport.core.recipes import Recipe
 from convreport.core.samples import named_samples
-from convreport.core.types import Objective, Recipe, Targets
+from convreport.core.types import Targets
 from tests import models
 from tests.zoo import ZOO, subclass_of_two_inputs
 
@@ -51,7 +53,7 @@ def test_nothing_of_the_model_changes(model):
     if net.card.head != "none":
         net.look([fitting_sample(net)], [layers.cam_layer(net.card).path], fit="stretch", targets=Targets(top=2))
     for layer in layers.telling(net.card)[:2]:
-        net.ascend([Objective(layer.path, 0)], SHORT, 0)
+        net.ascend([channel(layer.path, 0)], SHORT, 0)
     with pytest.raises(ModelError):
         net.look([fitting_sample(net)], [path, net.card.layers[0].path], fit="stretch", targets=None)
     after = state_of(model)

@@ -221,7 +221,9 @@
       const facts = sheet.units.find((one) => one.unit === unit);
       if ("score" in facts) {
         rows.push(["score", short(facts.score)], ["rank in the layer", `${rank} of ${sheet.units.length} drawn`], ["score of the noise it began as", short(facts.start)]);
-        if (!facts.responds) rows.push(["verdict", "no response found"]);
+        if ("rank" in facts) rows.push(["its own unit, of all that see it", `${facts.rank}. of ${facts.among}`]);
+        if ("verdict" in facts) rows.push(["verdict", facts.verdict]);
+        if ("preset" in facts) rows.push(["climbed", `${facts.preset}, ${facts.precision}`]);
       }
       if ("span" in facts) rows.push(["weights", `${short(facts.least)} … ${short(facts.most)}`]);
     }

@@ -1,0 +1,84 @@
+"""The options of the commands, each said once: what typer is told of them."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+KINDS = (
+    "demo, a name of keras.applications (vgg16), a .keras or .h5 file, or a function that makes one (module:function)."
+)
+INPUT_HELP = "NAME=VALUE for an input beside the picture: a number, zeros, a .npy file; NAME=picture says which is it."
+
+Model = Annotated[str, typer.Argument(help=KINDS)]
+Folder = Annotated[Path, typer.Argument(help="The atlas folder.")]
+
+# What model it is, and how it is fed
+Name = Annotated[Optional[str], typer.Option(help="The model's name in the atlas.")]
+Weights = Annotated[Optional[str], typer.Option(help="imagenet, none (random) or a file, for a name or a function.")]
+Arch = Annotated[Optional[str], typer.Option(help="The architecture of a file of weights: a name or module:function.")]
+NoTop = Annotated[Optional[bool], typer.Option("--no-top", help="A name's network without its classifier.")]
+Custom = Annotated[
+    Optional[list[str]], typer.Option(help="A module that registers the model's own layers; repeatable.")
+]
+Unsafe = Annotated[Optional[bool], typer.Option("--unsafe", help="Run code that is inside the model file.")]
+Input = Annotated[Optional[list[str]], typer.Option("--input", help=INPUT_HELP)]
+Output = Annotated[Optional[str], typer.Option(help="Which output to explain, by name or number.")]
+Preprocess = Annotated[
+    Optional[str],
+    typer.Option(help="What pictures become: auto, none, rescale, symmetric, caffe, torch, module:function."),
+]
+Labels = Annotated[Optional[Path], typer.Option(help="Names of the classes: one a line, `0 name`, or JSON.")]
+
+# What is drawn
+Out = Annotated[Optional[Path], typer.Option("--out", "-o", help="The atlas folder. [default: atlas]")]
+Images = Annotated[Optional[list[str]], typer.Option(help="Pictures: a file, folder or glob; repeatable.")]
+MaxImages = Annotated[Optional[int], typer.Option(help="At most so many pictures, taken evenly. [default: 12]")]
+Layers = Annotated[Optional[list[str]], typer.Option(help="Layers by glob or index; repeatable.")]
+AllLayers = Annotated[Optional[bool], typer.Option("--all-layers", help="Every layer with feature maps.")]
+Filters = Annotated[Optional[str], typer.Option(help="Units a layer: 64, all, random:12 or 3,17,40. [default: 64]")]
+Sections = Annotated[Optional[str], typer.Option(help="Only these sections, by comma.")]
+Skip = Annotated[Optional[str], typer.Option(help="Not these sections, by comma.")]
+Truth = Annotated[
+    Optional[Path], typer.Option(help="What pictures show, a CSV of file,label. [default: the folders they are in]")
+]
+Fit = Annotated[Optional[str], typer.Option(help="How pictures meet the input: stretch, crop, pad. [default: stretch]")]
+Classes = Annotated[Optional[str], typer.Option(help="Classes to explain: top3, or names or indices by comma.")]
+ClassPatterns = Annotated[
+    Optional[str],
+    typer.Option(help="Classes whose pattern is drawn: auto, all, none, or names or indices by comma. [default: auto]"),
+]
+CamScore = Annotated[Optional[str], typer.Option(help="What Grad-CAM differentiates: logit or probability.")]
+CamLayer = Annotated[
+    Optional[str], typer.Option(help="Where Grad-CAM looks: a layer. [default: the last map that is no pooling]")
+]
+Set = Annotated[
+    Optional[list[str]], typer.Option("--set", help="SECTION.OPTION=VALUE; `convreport sections` lists them.")
+]
+Templates = Annotated[Optional[Path], typer.Option(help="A folder of templates laid over ours, file by file.")]
+
+# How patterns are drawn
+RecipeName = Annotated[
+    Optional[str],
+    typer.Option(
+        help="How patterns are made: fourier, book, keras-example, multiscale, jitter, or your own. [default: fourier]"
+    ),
+]
+Preset = Annotated[Optional[str], typer.Option(help="Of fourier: draft, standard, high. [default: standard]")]
+Precision = Annotated[
+    Optional[str], typer.Option(help="What patterns are climbed in: auto, float32, bfloat16. [default: auto]")
+]
+Memory = Annotated[
+    Optional[str], typer.Option(help="Memory for a batch of patterns, such as 4G. [default: half of what is free]")
+]
+Budget = Annotated[
+    Optional[str], typer.Option(help="Time for patterns, such as 10m: drafts of all first, finer while it lasts.")
+]
+Seed = Annotated[Optional[int], typer.Option(help="The seed of all randomness. [default: 0]")]
+
+# How the command behaves
+Fresh = Annotated[Optional[bool], typer.Option("--fresh", help="Draw everything again.")]
+Strict = Annotated[Optional[bool], typer.Option("--strict", help="Stop at the first failed drawing.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Events as JSON lines.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Only warnings, failures and the end.")]
+Config = Annotated[Optional[Path], typer.Option(help="A configuration file. [default: convreport.toml]")]
