@@ -91,6 +91,17 @@ def cam_maps(card: ModelCard) -> list[LayerInfo]:
     return maps
 
 
+def earlier_maps(card: ModelCard, last: LayerInfo, count: int) -> list[LayerInfo]:
+    """The last map of each of the `count` resolutions before `last`, of those it reads: finer, and sure of less."""
+    below = ancestors(card, last.path)
+    stages = {
+        resolution(one): one
+        for one in spatial(card)
+        if one.path in below and not is_pooling(one) and one.grid is None and resolution(one) != resolution(last)
+    }
+    return list(stages.values())[-count:] if count else []
+
+
 def _wanted_map(card: ModelCard, wanted: str) -> LayerInfo:
     found = list(_matching(card, wanted))
     if len(found) > 1:

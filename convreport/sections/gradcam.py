@@ -29,6 +29,9 @@ class GradCam:
     layer: str = field(
         default="", metadata={"help": "the map it looks at: a layer's path, glob or index; by default the last one"}
     )
+    earlier: int = field(
+        default=2, metadata={"help": "how many maps of finer resolution a reader can choose beside it", "least": 0}
+    )
     colormap: str = field(
         default="inferno", metadata={"help": "colours of the heatmap", "choices": ("inferno", "viridis", "jet")}
     )
@@ -95,20 +98,29 @@ class GradCam:
         """For each class the heatmap, as cells, as a layer to lay over, and laid over the picture."""
         layer = layers.cam_layer(scope.card, self.layer)
         assert layer is not None
-        return [self._explain(scope.sample(subject.sample or ""), layer.path, scope, net) for subject in batch]
+        earlier = [one.path for one in layers.earlier_maps(scope.card, layer, self.earlier)]
+        return [self._explain(scope.sample(one.sample or ""), layer.path, earlier, scope, net) for one in batch]
 
-    def _explain(self, sample: Sample, layer: str, scope: Scope, net: Network) -> Drawing:
+    def _explain(self, sample: Sample, layer: str, earlier: Sequence[str], scope: Scope, net: Network) -> Drawing:
         card = scope.card
-        look = net.look([sample], [layer], fit=scope.fit, targets=self.targets(card, sample.truth))
+        look = net.look([sample], [layer, *earlier], fit=scope.fit, targets=self.targets(card, sample.truth))
         picture = pixels.published(sample.pixels)
         figures: list[Figure] = []
         classes = []
         explained = look.targets[0].tolist()
         for place, index in enumerate(dict.fromkeys(explained)):  # a class may be asked for and among the likeliest
-            cells = gradcam(look.activations[layer][0], look.gradients[layer][0, explained.index(index)])
+            cells, *finer = (
+                gradcam(look.activations[path][0], look.gradients[path][0, explained.index(index)])
+                for path in (layer, *earlier)
+            )
             one = _answer(look, index, card)
             classes.append({**one, "true": index == sample.truth, "empty": bool(cells.max() <= 0)})
             figures += self._heatmaps(place, cells, sample, picture, str(one["name"]), scope)
+            figures += [
+                Figure(f"heat{place}-{number}", self._layer(cells, sample, picture, scope),
+                       f"Heat layer of the evidence for {one['name']} at {earlier[number]}", kind="photo")
+                for number, cells in enumerate(finer)
+            ]  # fmt: skip
         order = range(card.classes) if card.head == "regression" else np.argsort(-look.probabilities[0], kind="stable")
         top = [_answer(look, int(index), card) for index in list(order)[:5]]
         if look.regions is not None:
@@ -116,7 +128,7 @@ class GradCam:
         height, width = look.activations[layer].shape[1:3]
         score = "probability" if self.score == "probability" and card.head != "regression" else card.score
         facts = {
-            "layer": layer, "score": score, "classes": classes, "top": top, "cells": [height, width],
+            "layer": layer, "earlier": list(earlier), "score": score, "classes": classes, "top": top, "cells": [height, width],
             "colours": {str(one["index"]): colour.hexadecimal(one["index"]) for one in top} if card.dense else {},
             "colormap": self.colormap, "strength": STRENGTH[self.colormap], "measure": _measure(card),
             **_verdict(look, sample, card),
@@ -126,27 +138,31 @@ class GradCam:
     def _heatmaps(
         self, place: int, cells: Array, sample: Sample, picture: Pixels, name: str, scope: Scope
     ) -> list[Figure]:
-        size = size_for(scope.card.input, (sample.pixels.shape[0], sample.pixels.shape[1]))
-        how = fit_of((picture.shape[0], picture.shape[1]), size, scope.fit)
-        share = cells / cells.max() if cells.max() > 0 else cells
-        heat = np.clip(how.back(share), 0, 1)
-        layer = self._layer(heat)
+        layer = self._layer(cells, sample, picture, scope)
         lay_over = pixels.add if self.colormap == "jet" else pixels.blend
         scale = "dark: no evidence, light: the most evidence in this picture"
         where = f"where the evidence for {name} lies in {sample.name}"
         return [
-            Figure(f"map{place}", colour.paint((share * 255).astype(np.uint8), self.colormap),
+            Figure(f"map{place}", colour.paint((_share(cells) * 255).astype(np.uint8), self.colormap),
                    f"Map of {where}", scale=scale, kind="map"),
             Figure(f"heat{place}", layer, f"Heat layer of {where}", kind="photo"),
             Figure(f"overlay{place}", lay_over(picture, layer, STRENGTH[self.colormap]),
                    f"The picture with {where}", scale=scale, kind="photo"),
         ]  # fmt: skip
 
-    def _layer(self, heat: Array) -> Pixels:
+    def _layer(self, cells: Array, sample: Sample, picture: Pixels, scope: Scope) -> Pixels:
         """The heatmap as RGBA: as opaque as it is hot, so that cold places show the picture; jet covers all, as in the book."""
+        size = size_for(scope.card.input, (sample.pixels.shape[0], sample.pixels.shape[1]))
+        how = fit_of((picture.shape[0], picture.shape[1]), size, scope.fit)
+        heat = np.clip(how.back(_share(cells)), 0, 1)
         painted = colour.paint((heat * 255 + 0.5).astype(np.uint8), self.colormap)
         alpha = np.full(heat.shape, 255) if self.colormap == "jet" else heat * 255
         return np.dstack([painted, alpha.astype(np.uint8)])
+
+
+def _share(cells: Array) -> Array:
+    """A map, not negative, as a share of its own maximum."""
+    return cells / cells.max() if cells.max() > 0 else cells
 
 
 def _regions(classes: Array, sample: Sample, picture: Pixels, scope: Scope) -> Figure:
