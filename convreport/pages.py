@@ -1,4 +1,4 @@
-"""atlas.json -> Markdown: one template a page, one fragment a section; and the small data files the viewer reads."""
+"""atlas.json -> Markdown: one template a page, one fragment a section."""
 
 import json
 import re
@@ -7,29 +7,37 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound
 from markupsafe import Markup
 
-from convreport import summary, wording
+from convreport import summary, templating, viewer, wording
 from convreport.atlas import paged_layers, write_text
 from convreport.core import assets
 from convreport.core.types import Page
+from convreport.templating import Environment, TemplateNotFound
 
 Data = Mapping[str, Any]
 
 
-def compose(models: Sequence[Data], templates: Path | None = None) -> list[Page]:
-    """All pages of an atlas: home, and per model its overview, layers and pictures; plus the viewer's data."""
-    environment = _environment(templates)
-    pages = [_page(environment, "home.md", "index.md", "Model atlas", models=models)]
+def compose(models: Sequence[Data], templates: Path | None = None, reports: Mapping[str, int] = {}) -> list[Page]:
+    """All pages of an atlas: home, how it was made, and per model its overview, layers, pictures and classes.
+
+    `reports` tells which models' one-file reports lie beside their pages, by slug, and their bytes.
+    """
+    environment = templating.environment(templates)
+    health = {data["model"]["slug"]: summary.health(data) for data in models}
+    pages = [
+        _page(environment, "home.md", "index.md", "Model atlas", models=models, health=health),
+        _page(environment, "reproduction.md", "reproduction.md", "Reproduction", models=models),
+    ]
     for data in models:
-        model = _Model(environment, data)
+        model = _Model(environment, data, reports.get(data["model"]["slug"], 0))
         pages += [
             model.overview(),
             *model.mistakes_page(),
             *model.layer_pages(),
             *model.picture_pages(),
-            *model.viewer_data(),
+            *model.class_pages(),
+            *viewer.data_files(data),
         ]
     return pages
 
@@ -53,19 +61,30 @@ def write(pages: Sequence[Page], docs: Path, cache: Path) -> int:
     now = {page.path for page in pages} | {path.as_posix() for path in own}
     for path in before - now:
         (docs / path).unlink(missing_ok=True)
+    for folder in {(docs / path).parent for path in before - now}:
+        _remove_empty(folder, docs)
     write_text(memory, json.dumps(sorted(now)))
     return changed
+
+
+def _remove_empty(folder: Path, docs: Path) -> None:
+    """Delete a folder that holds nothing any more, and those above it, below docs/."""
+    while folder != docs and folder.is_dir() and not any(path.is_file() for path in folder.rglob("*")):
+        shutil.rmtree(folder)
+        folder = folder.parent
 
 
 class _Model:
     """The pages of one model."""
 
-    def __init__(self, environment: Environment, data: Data) -> None:
+    def __init__(self, environment: Environment, data: Data, report: int) -> None:
         self._environment = environment
         self._data = data
         self._slug = data["model"]["slug"]
         self._layers = {layer["path"]: layer for layer in data["model"]["layers"]}
         self._paged = paged_layers(data)
+        self._classes = summary.classes(data)
+        self._report = report
 
     def overview(self) -> Page:
         """The model at a glance."""
@@ -80,6 +99,13 @@ class _Model:
             journey=journey,
             up="",
             judged=summary.judged(self._data),
+            health=summary.health(self._data),
+            report=self._report,
+            overlays={
+                one["sample"]: one["figures"]["overlay0"]
+                for one in summary.drawings(self._data, "gradcam")
+                if "overlay0" in one["figures"]
+            },
         )
 
     def mistakes_page(self) -> Iterator[Page]:
@@ -116,7 +142,7 @@ class _Model:
                 path,
                 layer=self._layers[path],
                 sections=sections,
-                answers=self._answers(path),
+                answers=viewer.answers(self._data, path),
                 up="../",
                 **neighbours,
             )
@@ -132,24 +158,14 @@ class _Model:
                 "picture.md", f"pictures/{slug}.md", sample["name"], sample=sample, sections=sections, up="../"
             )
 
-    def viewer_data(self) -> Iterator[Page]:
-        """What the viewer's script reads: a file a layer, a file a picture. They are scripts, as file:// allows no fetch."""
-        for path in self._paged:
-            sheets = {
-                sheet["figure"]: {**sheet, "units": self._units(section, path)}
-                for section in self._data["sections"]
-                for sheet in section["sheets"]
-                if sheet["layer"] == path
-            }
-            data = {"name": path, "sheets": sheets, "answers": self._answers(path)}
-            yield self._script(f"data/layer-{self._data['slugs'][path]}.js", data)
-        for sample in self._data["samples"]:
-            tilings = {
-                self._data["slugs"][drawing["layer"]]: {"layer": drawing["layer"], **_tiling(drawing)}
-                for drawing in self._drawings("activations")
-                if drawing["sample"] == sample["slug"] and not drawing.get("failure")
-            }
-            yield self._script(f"data/picture-{sample['slug']}.js", {"name": sample["name"], "tilings": tilings})
+    def class_pages(self) -> Iterator[Page]:
+        """One page a class that has a pattern, or a picture."""
+        samples = {sample["slug"]: sample for sample in self._data["samples"]}
+        for found in self._classes.values():
+            yield self._page(
+                "class.md", f"classes/{found['slug']}.md", wording.readable(found["name"]),
+                found=found, samples=samples, up="../",
+            )  # fmt: skip
 
     def _page(self, template: str, path: str, title: str, **context: Any) -> Page:
         return _page(
@@ -161,13 +177,10 @@ class _Model:
             model=self._data["model"],
             slugs=self._data["slugs"],
             paged=set(self._paged),
+            classes=self._classes,
             strip=summary.strip(self._data["model"]["layers"]),
             **context,
         )
-
-    def _script(self, path: str, data: Data) -> Page:
-        text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-        return Page(f"{self._slug}/{path}", path, f"convreport({text});\n")
 
     def _fragments(self, page: str, belongs: Any, **context: Any) -> Iterator[dict[str, Any]]:
         """The Markdown of every section with something to say on this page."""
@@ -184,6 +197,7 @@ class _Model:
                 "model": self._data["model"],
                 "slugs": self._data["slugs"],
                 "paged": set(self._paged),
+                "classes": self._classes,
                 "section": section,
                 "sheets": sheets,
                 "done": [drawing for drawing in drawings if not drawing.get("failure")],
@@ -199,32 +213,6 @@ class _Model:
                 template = self._environment.get_template("sections/_any.md")
             yield {"name": section["name"], "markdown": Markup(template.render(scene)), "drawings": drawings}
 
-    def _drawings(self, section: str) -> list[dict[str, Any]]:
-        return [drawing for one in self._data["sections"] if one["name"] == section for drawing in one["drawings"]]
-
-    def _units(self, section: Data, layer: str) -> list[dict[str, Any]]:
-        return [
-            {"unit": drawing["unit"], **drawing["facts"]}
-            for drawing in section["drawings"]
-            if drawing["layer"] == layer and not drawing.get("failure")
-        ]
-
-    def _answers(self, layer: str) -> list[dict[str, Any]]:
-        """The pictures whose activations of this layer were drawn, with where each channel's map lies."""
-        names = {sample["slug"]: sample for sample in self._data["samples"]}
-        return [
-            {"slug": drawing["sample"], "name": names[drawing["sample"]]["name"],
-             "picture": names[drawing["sample"]]["file"], "size": names[drawing["sample"]]["size"], **_tiling(drawing)}
-            for drawing in self._drawings("activations")
-            if drawing["layer"] == layer and not drawing.get("failure")
-        ]  # fmt: skip
-
-
-def _tiling(drawing: Data) -> dict[str, Any]:
-    facts = drawing["facts"]
-    kept = ("channels", "tile", "columns", "margin", "silent", "rectified", "least", "most", "mean", "map")
-    return {"raw": drawing["figures"]["raw"]["file"], **{key: facts[key] for key in kept}}
-
 
 def _failures(drawings: Iterable[Data]) -> list[tuple[str, int]]:
     """(reason, how many drawings), each reason once."""
@@ -238,17 +226,3 @@ def _failures(drawings: Iterable[Data]) -> list[tuple[str, int]]:
 def _page(environment: Environment, template: str, path: str, title: str, **context: Any) -> Page:
     markdown = environment.get_template(template).render(title=title, **context)
     return Page(path, title, re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n")
-
-
-def _environment(templates: Path | None) -> Environment:
-    """Jinja with everything escaped for HTML, the user's templates laid over ours."""
-    folders = [str(folder) for folder in (templates, assets.folder("templates")) if folder is not None]
-    environment = Environment(
-        loader=FileSystemLoader(folders),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters.update(wording.FILTERS)
-    return environment

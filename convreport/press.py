@@ -5,13 +5,12 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from convreport import __version__
+from convreport import __version__, highlights
 from convreport.atlas import FORMAT, Atlas, write_text
 from convreport.core import arrays, notes, pixels
 from convreport.core.codec import to_json
@@ -22,8 +21,8 @@ from convreport.core.types import FigureKind, Pixels, Sample, Scope
 
 COLUMNS, ROWS = 8, 4  # tiles of a sprite sheet
 CONTACT_MARGIN = 5  # pixels between the tiles of a contact sheet, as in the sources
+Box = tuple[int, int, int, int]  # top, left, height, width
 CHANNEL_TILE, CHANNEL_COLUMNS = 192, 4  # pixels of a channel's tile, and how many a row
-COVER = 40  # tiles of the picture that stands for the model on the home page
 
 
 def publish(atlas: Atlas, store: Store, scope: Scope, drawn: Sequence[SectionDrawn], how: Mapping[str, Any]) -> None:
@@ -41,7 +40,7 @@ def publish(atlas: Atlas, store: Store, scope: Scope, drawn: Sequence[SectionDra
         "slugs": slugs,
         "samples": [press.sample(sample) for sample in scope.samples],
         "sections": sections,
-        "highlights": _highlights(press, drawn, slugs),
+        "highlights": highlights.chosen(press, scope, drawn, slugs),
         "made": {**how, "convreport": __version__, "python": platform.python_version()},
     }
     press.finish()
@@ -50,28 +49,14 @@ def publish(atlas: Atlas, store: Store, scope: Scope, drawn: Sequence[SectionDra
     write_text(path, _dump(data))
 
 
-def _highlights(press: "Press", drawn: Sequence[SectionDrawn], slugs: Mapping[str, str]) -> dict[str, Any]:
-    """The model in a few tiles: eight that answer well a layer, and a cover for the home page."""
-    rows: dict[str, Any] = {}
-    strong: dict[str, list[Any]] = {}
-    for section in drawn:
-        if section.name != "filters":
-            continue
-        for layer, group in groupby(section.drawn, key=lambda one: one.subject.layer or ""):
-            records = [one.record for one in group if one.record is not None]
-            records.sort(key=lambda record: -record.facts["score"])
-            strong[layer] = [record.figures[0] for record in records[: -(-len(records) * 3 // 4)]]
-            if row := press.mosaic(f"figures/filters/{slugs[layer]}-row.webp", _spread(strong[layer], 8), 8):
-                rows[layer] = row
-    per_layer = -(-COVER // max(len(strong), 1))
-    cover = [figure for figures in strong.values() for figure in _spread(figures, per_layer)][-COVER:]
-    return {"rows": rows, "cover": press.mosaic("figures/cover.webp", cover, 10, side=96)}
-
-
-def _spread(ranked: Sequence[Any], count: int) -> list[Any]:
-    """`count` of them from first to last: the very strongest units of a layer tend to look alike."""
-    step = max(len(ranked) / count, 1)
-    return [ranked[int(index * step)] for index in range(min(count, len(ranked)))]
+def withdraw(atlas: Atlas, slug: str) -> None:
+    """Delete all that was published of a model; what its user laid there stays."""
+    press = Press(atlas, slug, Store(atlas.cache))
+    press.finish()
+    folder = atlas.docs / slug
+    for name in ("atlas.json", "report.html"):
+        (folder / name).unlink(missing_ok=True)
+    press.forget()
 
 
 class Press:
@@ -133,22 +118,31 @@ class Press:
         ranges = [[float(f"{plane.min():.4g}"), float(f"{plane.max():.4g}")] for plane in planes.transpose(2, 0, 1)]
         return {"file": file, "size": list(sheet.shape[:2]), "ranges": ranges}
 
-    def mosaic(self, file: str, figures: Sequence[StoredFigure], columns: int, side: int = 0) -> dict[str, Any] | None:
+    def mosaic(
+        self, file: str, figures: Sequence[StoredFigure], columns: int, side: int = 0, boxes: Sequence[Box] = ()
+    ) -> dict[str, Any] | None:
         """Some stored tiles as one published picture (for the home page, the journey); None if there are none.
 
-        `side` brings tiles of different layers to one size; 0 leaves them as they are.
+        `side` brings tiles of different layers to one size; 0 leaves them as they are. `boxes` cuts a part out of each.
         """
         if not figures:
             return None
         names = [figure.picture for figure in figures]
         side = side or max(max(figure.size) for figure in figures)
         columns = min(columns, len(figures))
+        kind: FigureKind = "map" if boxes else "pattern"
 
         def make() -> bytes:
-            tiles = [pixels.resize_picture(self._store.picture(name), side, side) for name in names]
-            return pixels.encode(pixels.tile(np.stack(tiles), columns), "pattern")
+            tiles = [self._store.picture(name)[..., :3] for name in names]
+            if boxes:
+                cut = zip(tiles, boxes, strict=True)
+                tiles = [tile[top : top + high, left : left + wide] for tile, (top, left, high, wide) in cut]
+                sized = [pixels.enlarge(tile, side) for tile in tiles]
+            else:
+                sized = [pixels.resize_picture(tile, side, side) for tile in tiles]
+            return pixels.encode(pixels.tile(np.stack(sized), columns), kind)
 
-        self._file(file, digest(names, columns, side), make)
+        self._file(file, digest(names, columns, side, boxes), make)
         return {"file": file, "size": [-(-len(figures) // columns) * side, columns * side]}
 
     def finish(self) -> int:
@@ -160,6 +154,10 @@ class Press:
         if self._before != self._now:
             write_atomically(self._memory, json.dumps(self._now).encode())
         return len(written)
+
+    def forget(self) -> None:
+        """Nothing of this model is published any more."""
+        self._memory.unlink(missing_ok=True)
 
     def _write(self, job: tuple[str, Any]) -> None:
         file, make = job

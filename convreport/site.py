@@ -65,7 +65,9 @@ def _nav(docs: Path, models: Sequence[Mapping[str, Any]]) -> str:
             if names:
                 lines.append(f"      - {title}:")
                 lines += [f"          - {_quoted(name)}: {slug}/{folder}/{file}.md" for file, name in names.items()]
-    lines.append("  - How to read this atlas: how-to-read.md")
+        if found := sorted((docs / slug / "classes").glob("*.md")):
+            lines += ["      - Classes:", *(f"          - {slug}/classes/{path.name}" for path in found)]
+    lines += ["  - How to read this atlas: how-to-read.md", "  - Reproduction: reproduction.md", "  - About: about.md"]
     notes = sorted(path.relative_to(docs).as_posix() for path in docs.glob("notes/**/*.md"))
     if notes:
         lines += ["  - Notes:", *(f"      - {_quoted(note, html=False)}" for note in notes)]

@@ -1,7 +1,11 @@
-"""What atlas.json amounts to: what was right and wrong, and the layers as a strip of bars."""
+"""What atlas.json amounts to: right and wrong, health, the classes with what belongs to each, the strip of layers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from convreport.core.samples import unique_slug
+
+MOST_CLASSES = 100  # pages of classes that nothing but a pattern is known of
 
 Data = Mapping[str, Any]
 
@@ -64,3 +68,87 @@ def said_and_true(facts: Data) -> tuple[tuple[int, Data], tuple[int, Data]]:
         next((one for one in places if one[1]["index"] == said), places[0]),
         next(one for one in places if one[1]["true"]),
     )
+
+
+def drawings(data: Data, section: str) -> list[dict[str, Any]]:
+    """The drawings of one section that did not fail."""
+    return [
+        drawing
+        for one in data["sections"]
+        if one["name"] == section
+        for drawing in one["drawings"]
+        if not drawing.get("failure")
+    ]
+
+
+def health(data: Data) -> dict[str, int]:
+    """`silent` of `channels` on all of `pictures`, of the layers that can be; `grey` of `patterns`; `failed` drawings."""
+    silent: dict[str, set[int]] = {}
+    channels: dict[str, int] = {}
+    for one in drawings(data, "activations"):
+        if one["facts"]["rectified"]:
+            now = set(one["facts"]["silent"])
+            silent[one["layer"]] = silent.get(one["layer"], now) & now
+            channels[one["layer"]] = one["facts"]["channels"]
+    patterns = drawings(data, "filters")
+    return {
+        "silent": sum(map(len, silent.values())),
+        "channels": sum(channels.values()),
+        "pictures": len(data["samples"]),
+        "patterns": len(patterns),
+        "grey": sum(one["facts"].get("responds") is False for one in patterns),
+        "failed": sum(1 for section in data["sections"] for one in section["drawings"] if one.get("failure")),
+    }
+
+
+def classes(data: Data) -> dict[int, dict[str, Any]]:
+    """Class index -> its name, slug, pattern, and the pictures that were predicted as it or are it, the surest first.
+
+    A class has an entry if it has a pattern, was predicted first for a picture, or is the truth of one; of those that have
+    a pattern and nothing else only so many as are worth a page each.
+    """
+    if data["model"]["head"] in ("none", "regression"):
+        return {}
+    patterns = {one["facts"]["class"]: one for one in drawings(data, "classes")}
+    pictures: dict[int, list[dict[str, Any]]] = {}
+    for drawing in drawings(data, "gradcam"):
+        facts = drawing["facts"]
+        said, truth = facts["top"][0]["index"], (facts["truth"] or {}).get("index")
+        for index in dict.fromkeys(one for one in (said, truth) if one is not None):
+            pictures.setdefault(index, []).append(_as_class(drawing, index, said, truth))
+    named = dict(_names(data))
+    alone = [index for index in patterns if index not in pictures][:MOST_CLASSES]
+    taken = {"index"}  # a page of that name would stand for all of them
+    return {
+        index: {
+            **named[index],
+            "slug": unique_slug(named[index]["name"], taken),
+            "pattern": patterns.get(index),
+            "pictures": sorted(pictures.get(index, []), key=lambda one: -one["answer"]["probability"]),
+        }
+        for index in sorted({*pictures, *alone})
+    }
+
+
+def _as_class(drawing: Data, index: int, said: int, truth: int | None) -> dict[str, Any]:
+    """One picture as a class sees it: what the network says of it, and where the evidence lies if that was drawn."""
+    facts = drawing["facts"]
+    place = next((at for at, one in enumerate(facts["classes"]) if one["index"] == index), None)
+    answers = [*facts["classes"], *facts["top"]]
+    return {
+        "sample": drawing["sample"],
+        "measure": facts["measure"],
+        "answer": next(one for one in answers if one["index"] == index),
+        "overlay": None if place is None else drawing["figures"][f"overlay{place}"],
+        "predicted": said == index,
+        "truth": truth,
+        "said": facts["top"][0],
+    }
+
+
+def _names(data: Data) -> Iterator[tuple[int, dict[str, Any]]]:
+    for one in drawings(data, "classes"):
+        yield one["facts"]["class"], {"index": one["facts"]["class"], "name": one["facts"]["name"], "wnid": ""}
+    for drawing in drawings(data, "gradcam"):
+        for one in [*drawing["facts"]["classes"], *drawing["facts"]["top"]]:
+            yield one["index"], {"index": one["index"], "name": one["name"], "wnid": one["wnid"]}

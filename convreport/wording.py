@@ -69,7 +69,14 @@ def readable(name: str) -> str:
     return str(name).replace("_", " ")
 
 
+def size(number: int) -> str:
+    """Bytes as people read them, in steps of a thousand."""
+    if number < 1_000_000:
+        return f"{max(1, round(number / 1000))} kB"
+    return f"{number / 1e6:.1f} MB" if number < 1e9 else f"{number / 1e9:.2f} GB"
+
+
 FILTERS = {
     "md": markdown_text, "title": page_title, "short": short, "percent": percent, "shape": shape, "field": field,
-    "readable": readable, "answer": answer, "ordinal": ordinal,
+    "readable": readable, "answer": answer, "ordinal": ordinal, "size": size,
 }  # fmt: skip

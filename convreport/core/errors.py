@@ -40,6 +40,12 @@ class SiteError(ConvreportError):
     exit_code = 5
 
 
+class PublishError(ConvreportError):
+    """The site could not be pushed."""
+
+    exit_code = 6
+
+
 INTERRUPTED = 130  # the shell's own code for Ctrl-C
 
 

@@ -97,6 +97,11 @@ def resize_picture(pixels: Pixels, height: int, width: int) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS))
 
 
+def enlarge(pixels: Pixels, side: int) -> Pixels:
+    """A small map brought to a square without smoothing, so that its cells stay what they are."""
+    return np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.NEAREST))
+
+
 def blend(picture: Pixels, layer: Pixels, strength: float) -> Pixels:
     """An RGBA layer over a picture of the same size, its alpha times `strength`: what a browser does with opacity."""
     alpha = layer[..., 3:].astype(np.float32) / 255 * strength

@@ -12,7 +12,10 @@ PAGES = [
     "demo/index.html",
     "demo/layers/block1_conv1.html",
     "demo/pictures/ring.html",
+    "demo/classes/ring.html",
     "how-to-read.html",
+    "reproduction.html",
+    "about.html",
 ]
 
 
@@ -106,7 +109,7 @@ def test_the_grid_sorts_by_score_and_walks_by_arrow_keys(page, base):
     grid = page.locator(".cr-units[data-main]")
     grid.locator(".cr-unit").nth(3).wait_for()
     assert grid.locator(".cr-unit b").all_inner_texts() == ["0", "1", "2", "3"]
-    grid.locator("select").select_option("high")
+    grid.locator("select").first.select_option("high")
     scores = [float(text) for text in grid.locator(".cr-label > span").all_inner_texts()]
     assert scores == sorted(scores, reverse=True)
     order = grid.locator(".cr-unit b").all_inner_texts()
@@ -170,7 +173,12 @@ def test_the_strength_of_a_heatmap_follows_mouse_and_keyboard(page, base):
 def test_search_finds_layers_and_pictures_also_from_file(page, base):
     page.goto(f"{base}/index.html")
     page.click("[data-md-component='search-query']")
-    for word, target in (("block4_conv1", "layers/block4_conv1.html"), ("star", "pictures/star.html")):
+    for word, target in (
+        ("block4_conv1", "layers/block4_conv1.html"),
+        ("star", "pictures/star.html"),
+        ("zigzag", "classes/zigzag.html"),
+        ("demo", "demo/index.html"),
+    ):
         page.locator("[data-md-component='search-query']").fill("")
         page.keyboard.type(word)
         page.wait_for_selector(f".md-search-result__link[href*='{target}']", timeout=10_000)
@@ -216,7 +224,9 @@ def test_every_link_of_the_site_leads_somewhere(small_atlas):
             found = dict(attributes)
             self.ids.add(found.get("id"))
             self.links += [
-                found[key] for key in ("href", "src", "data-source", "data-heat", "data-picture") if found.get(key)
+                found[key]
+                for key in ("href", "src", "data-source", "data-heat", "data-heat-0", "data-heat-1", "data-picture")
+                if found.get(key)
             ]
 
     site = small_atlas / "site"

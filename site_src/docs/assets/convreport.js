@@ -1,5 +1,6 @@
 /* The viewer of a convreport atlas: unit grids, the unit dialog, channel tilings and heatmap sliders.
- * Without it every page still shows its sheets and pictures; with it they can be explored. No dependencies. */
+ * Without it every page still shows its sheets and pictures; with it they can be explored. No dependencies.
+ * The one-file report uses it too: there data and pictures lie in the page, and an address "#id" names their element. */
 (() => {
   "use strict";
 
@@ -20,6 +21,7 @@
   const loads = new Map();
   window.convreport = (data) => document.currentScript.deliver(data);
   function load(url) {
+    if (url.startsWith("#")) return Promise.resolve(JSON.parse(document.querySelector(url).textContent));
     if (!loads.has(url)) {
       loads.set(url, new Promise((resolve, reject) => {
         const script = el("script", { src: url, onerror: reject });
@@ -36,6 +38,19 @@
     return size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : String(Number(value.toPrecision(3)));
   }
 
+  /** Where a picture lies: below `up`, or in the element of this page that "#id" names. A tile needs a short address, as it
+   *  is written once for every unit, so a picture inside the page becomes a blob. */
+  const blobs = new Map();
+  function source(up, file) {
+    if (!file.startsWith("#")) return up + file;
+    if (!blobs.has(file)) {
+      const [head, data] = document.querySelector(file).src.split(",");
+      const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
+      blobs.set(file, URL.createObjectURL(new Blob([bytes], { type: /:(.*?);/.exec(head)[1] })));
+    }
+    return blobs.get(file);
+  }
+
   /** Paint tile `place` of a sheet as a background, half a pixel in from its edges so that neighbours do not bleed in. */
   function paintTile(node, sheet, file, place, up) {
     const columns = Math.min(sheet.columns, file.units.length);
@@ -46,7 +61,7 @@
       const size = (count * side) / (side - 1);
       return { size, offset: (at[axis] * side + 0.5) / (side - 1) / (size - 1) };
     });
-    node.style.backgroundImage = `url("${up}${file.file}")`;
+    node.style.backgroundImage = `url("${source(up, file.file)}")`;
     node.style.backgroundSize = share.map((one) => `${one.size * 100}%`).join(" ");
     node.style.backgroundPosition = share.map((one) => `${one.offset * 100}%`).join(" ");
   }
@@ -84,12 +99,19 @@
     const copy = el("button", { type: "button", textContent: "Copy link" });
     copy.onclick = () => {
       const link = location.href.split("#")[0] + view.address;
-      navigator.clipboard?.writeText(link).then(() => { copy.textContent = "Copied"; }, () => {});
+      const shown = () => { // where the clipboard is closed to us, the link can be copied by hand
+        const field = el("input", { value: link, readOnly: true, ariaLabel: "Link to this unit" });
+        copy.replaceWith(field);
+        field.select();
+      };
+      if (navigator.clipboard) navigator.clipboard.writeText(link).then(() => { copy.textContent = "Copied"; }, shown);
+      else shown();
     };
+    const linkable = view.address && location.protocol !== "about:"; // a page in a frame of another has no address
     const arrows = [["←", -1, "Previous"], ["→", 1, "Next"]].map(([sign, by, name]) =>
       el("button", { type: "button", textContent: sign, ariaLabel: name, onclick: () => step(by) }));
     dialog.replaceChildren(
-      el("header", {}, el("h2", { textContent: view.title }), ...arrows, view.address ? copy : null, close),
+      el("div", { className: "cr-head" }, el("h2", { textContent: view.title }), ...arrows, linkable ? copy : null, close),
       view.body(),
     );
     dialog.setAttribute("aria-label", view.title);
@@ -126,33 +148,105 @@
 
   // -- unit grids
 
-  const ORDERS = {
-    unit: ["unit", (a, b) => a.unit - b.unit],
-    high: ["strongest first", (a, b) => b.value - a.value],
-    low: ["weakest first", (a, b) => a.value - b.value],
-  };
+  /** "3, 17, 40-50" as a test of a number; null if it says nothing. */
+  function listed(text) {
+    const ranges = [...text.matchAll(/(\d+)(?:\s*[-–]\s*(\d+))?/g)].map(([, from, to]) => [Number(from), Number(to ?? from)]);
+    return ranges.length ? (number) => ranges.some(([from, to]) => from <= number && number <= to) : null;
+  }
+
+  /** The share of `values` that lie below `value`, half of its equals among them, as a percentile. */
+  function percentile(values, value) {
+    const below = values.reduce((sum, one) => sum + (one < value ? 1 : one === value ? 0.5 : 0), 0);
+    const rank = Math.min(99, Math.max(1, Math.round((100 * below) / values.length)));
+    return rank + (rank % 10 === 1 && rank !== 11 ? "st" : rank % 10 === 2 && rank !== 12 ? "nd" : rank % 10 === 3 && rank !== 13 ? "rd" : "th") + " percentile";
+  }
+
+  /** The ways to order the units of a layer: (name, what stands under a tile, order). */
+  function orders(answers, number, prefix) {
+    const score = (one) => one.facts[number];
+    const text = (one) => prefix + short(score(one));
+    const ways = new Map([
+      ["unit", ["unit", text, (a, b) => a.unit - b.unit]],
+      ["high", ["highest first", text, (a, b) => score(b) - score(a)]],
+      ["low", ["lowest first", text, (a, b) => score(a) - score(b)]],
+    ]);
+    for (const one of answers) {
+      ways.set(`to ${one.slug}`, [`answer to ${one.name}`, ({ unit }) => short(one.most[unit]), (a, b) => one.most[b.unit] - one.most[a.unit]]);
+    }
+    return ways;
+  }
+
+  /** The kinds of units worth being shown alone: (name, test); only those that some but not all units are of. */
+  function kinds(units, answers) {
+    const rectified = answers.filter((one) => one.rectified);
+    const silent = ({ unit }) => rectified.every((one) => one.silent.includes(unit));
+    const verdict = (word) => ({ facts }) => facts.verdict === word;
+    const all = [
+      ["specific", verdict("specific")], ["shared", verdict("shared")], ["unspecific", verdict("unspecific")],
+      ["no response found", ({ facts }) => facts.responds === false],
+      ...(rectified.length ? [["silent on every picture", silent], ["answering some picture", (one) => !silent(one)]] : []),
+    ];
+    return new Map(all.map(([name, test]) => [name, [test, units.filter(test).length]]).filter(([, [, count]]) => count && count < units.length));
+  }
+
+  /** A histogram whose bars are switches: those pressed keep the units in their ranges. */
+  function histogram(units, number, changed) {
+    const values = units.map((one) => one.facts[number]);
+    const low = Math.min(...values);
+    const width = (Math.max(...values) - low) / Math.min(12, Math.ceil(Math.sqrt(units.length))) || 1;
+    const bin = (one) => Math.min(Math.floor((one.facts[number] - low) / width), Math.round((Math.max(...values) - low) / width) - 1);
+    const counts = new Map();
+    for (const one of units) counts.set(bin(one), (counts.get(bin(one)) ?? 0) + 1);
+    const most = Math.max(...counts.values());
+    const pressed = new Set();
+    const bars = Array.from({ length: Math.max(1, Math.round((Math.max(...values) - low) / width)) }, (_, place) => {
+      const count = counts.get(place) ?? 0;
+      const range = `${short(low + place * width)} to ${short(low + (place + 1) * width)}`;
+      const bar = el("button", { type: "button", title: `${count} units, ${range}`, ariaLabel: `${count} units with a ${number} from ${range}`, ariaPressed: "false" }, el("i"));
+      bar.style.setProperty("--share", count / most);
+      bar.onclick = () => {
+        if (!pressed.delete(place)) pressed.add(place);
+        bar.ariaPressed = String(pressed.has(place));
+        changed();
+      };
+      return bar;
+    });
+    const ends = el("div", { className: "cr-ends" }, el("span", { textContent: short(low) }), el("span", { textContent: number }), el("span", { textContent: short(Math.max(...values)) }));
+    return {
+      node: el("div", { className: "cr-histogram", role: "group", ariaLabel: `How the ${number}s are spread; a bar shows only its units` }, el("div", { className: "cr-bars" }, ...bars), ends),
+      keeps: (one) => !pressed.size || pressed.has(bin(one)),
+      clear: () => { pressed.clear(); bars.forEach((bar) => { bar.ariaPressed = "false"; }); },
+    };
+  }
+
+  const painters = new Set(); // each paints all its tiles at once, for the printer
 
   async function unitGrid(box) {
     const up = box.dataset.up;
     const data = await load(box.dataset.source);
     const sheet = data.sheets[box.dataset.figure];
-    const number = box.dataset.number;
-    const units = sheet.units.map((facts) => ({ unit: facts.unit, value: facts[number], facts }));
-    const ranked = [...units].sort(ORDERS.high[1]).map((one) => one.unit);
+    const units = sheet.units.map((facts) => ({ unit: facts.unit, facts }));
+    const ways = orders(data.answers, box.dataset.number, box.dataset.prefix || "");
+    const groups = kinds(units, data.answers);
+    // One grid of a page has the short addresses; in the report, where many layers share a page, each has its own.
+    const linked = box.hasAttribute("data-main") || !document.querySelector(".cr-units[data-main]");
+    const anchor = box.dataset.anchor ?? "";
     let order = units;
 
     const grid = el("div", { className: "cr-grid", role: "group", ariaLabel: `Units of ${data.name}` });
+    const paint = (button) => {
+      if (button.painted) return;
+      const { file, place } = findTile(sheet, button.unit);
+      paintTile(button.firstChild, sheet, file, place, up);
+      button.painted = true;
+      painter.unobserve(button);
+    };
     const painter = new IntersectionObserver((entries) => {
-      for (const { isIntersecting, target } of entries) {
-        if (!isIntersecting) continue;
-        const { file, place } = findTile(sheet, target.unit);
-        paintTile(target.firstChild, sheet, file, place, up);
-        painter.unobserve(target);
-      }
+      for (const { isIntersecting, target } of entries) if (isIntersecting) paint(target);
     }, { rootMargin: "400px" });
 
-    const buttons = new Map(units.map(({ unit, value, facts }) => {
-      const label = el("span", { className: "cr-label" }, el("b", { textContent: unit }), el("span", { textContent: (box.dataset.prefix || "") + short(value) }));
+    const buttons = new Map(units.map(({ unit, facts }) => {
+      const label = el("span", { className: "cr-label" }, el("b", { textContent: unit }), el("span"));
       const button = el("button", { type: "button", className: "cr-unit" }, el("span", { className: "cr-tile" }), label);
       if (facts.responds === false) button.firstChild.append(el("span", { className: "cr-none", textContent: "no response found" }));
       button.unit = unit;
@@ -161,30 +255,48 @@
       painter.observe(button);
       return [unit, button];
     }));
+    painters.add(() => buttons.forEach(paint));
 
     function view(unit) {
       const place = order.findIndex((one) => one.unit === unit);
+      const among = order.length === units.length ? `${units.length}` : `the ${order.length} shown`;
       return {
         title: `${data.name} · unit ${unit}`,
-        address: `#u${unit}`,
-        body: () => unitBody(data, unit, ranked.indexOf(unit) + 1, up, `${place + 1} of ${order.length} in the present order. ← → to move, Esc to close.`),
+        address: linked ? `#${anchor}u${unit}` : "",
+        body: () => unitBody(data, unit, up, `${place + 1} of ${among} in the present order. ← → to move, Esc to close.`),
         step: (by) => (order[place + by] ? view(order[place + by].unit) : null),
         closed: () => buttons.get(unit)?.focus(),
       };
     }
 
-    function arrange(way) {
-      order = [...units].sort(ORDERS[way][1]);
-      grid.replaceChildren(...order.map(({ unit }) => buttons.get(unit)));
+    const sort = el("select", {}, ...[...ways].map(([value, [text]]) => el("option", { value, textContent: text })));
+    const show = el("select", {}, el("option", { value: "", textContent: "all" }), ...[...groups].map(([name, [, count]]) => el("option", { value: name, textContent: `${name} (${count})` })));
+    const which = el("input", { type: "text", inputMode: "numeric", placeholder: "3, 17, 40-50" });
+    const count = el("span", { className: "cr-hint cr-count", role: "status" });
+    const reset = el("button", { type: "button", textContent: "show all", hidden: true });
+    const spread = units.length > 7 ? histogram(units, box.dataset.number, arrange) : null;
+
+    function arrange() {
+      const [, text, compare] = ways.get(sort.value);
+      const inside = listed(which.value);
+      const kind = groups.get(show.value)?.[0];
+      order = units.filter((one) => (!inside || inside(one.unit)) && (!kind || kind(one)) && (!spread || spread.keeps(one))).sort(compare);
+      grid.replaceChildren(...order.map((one) => {
+        const button = buttons.get(one.unit);
+        button.lastChild.lastChild.textContent = text(one);
+        return button;
+      }));
+      count.textContent = order.length === units.length ? `${units.length} units` : `${order.length} of ${units.length} units`;
+      reset.hidden = order.length === units.length;
     }
 
-    const select = el("select", {}, ...Object.entries(ORDERS).map(([value, [text]]) => el("option", { value, textContent: text })));
-    select.onchange = () => arrange(select.value);
-    const jump = el("input", { type: "number", min: 0, placeholder: "…" });
-    jump.onchange = () => { if (buttons.has(Number(jump.value)) && jump.value !== "") open(view(Number(jump.value))); };
+    sort.onchange = show.onchange = which.oninput = arrange;
+    which.onkeydown = ({ key }) => {
+      if (key === "Enter" && /^\s*\d+\s*$/.test(which.value) && buttons.has(Number(which.value))) open(view(Number(which.value)));
+    };
+    reset.onclick = () => { which.value = show.value = ""; spread?.clear(); arrange(); sort.focus(); };
     const bar = el("div", { className: "cr-bar-of-controls" },
-      el("label", {}, "Sort ", select), el("label", {}, "Unit ", jump),
-      el("span", { className: "cr-hint", textContent: `${units.length} units` }));
+      el("label", {}, "Sort ", sort), groups.size ? el("label", {}, "Show ", show) : null, el("label", {}, "Units ", which), count, reset);
 
     grid.addEventListener("keydown", (event) => {
       const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
@@ -194,13 +306,13 @@
       if (next) { event.preventDefault(); next.focus(); }
     });
 
-    arrange("unit");
-    box.append(bar, grid);
+    arrange();
+    box.append(bar, ...(spread ? [spread.node] : []), grid);
     box.classList.add("cr-live");
-    if (box.hasAttribute("data-main") || !document.querySelector(".cr-units[data-main]")) {
+    if (linked) {
       const follow = () => {
-        const unit = Number(/^#u(\d+)$/.exec(location.hash)?.[1] ?? NaN);
-        if (buttons.has(unit)) open(view(unit));
+        const [start, number] = location.hash.slice(1).split(/u(?=\d+$)/);
+        if (number && start === anchor && buttons.has(Number(number))) open(view(Number(number)));
       };
       window.addEventListener("hashchange", follow);
       follow();
@@ -208,7 +320,7 @@
   }
 
   /** All that is known of one unit: its pictures, its numbers, its answers. */
-  function unitBody(data, unit, rank, up, hint) {
+  function unitBody(data, unit, up, hint) {
     const pictures = el("div", { className: "cr-large" });
     const rows = [];
     for (const [name, sheet] of Object.entries(data.sheets)) {
@@ -220,8 +332,10 @@
       pictures.append(tile);
       const facts = sheet.units.find((one) => one.unit === unit);
       if ("score" in facts) {
-        rows.push(["score", short(facts.score)], ["rank in the layer", `${rank} of ${sheet.units.length} drawn`], ["score of the noise it began as", short(facts.start)]);
-        if ("rank" in facts) rows.push(["its own unit, of all that see it", `${facts.rank}. of ${facts.among}`]);
+        const scores = sheet.units.map((one) => one.score);
+        const rank = scores.filter((score) => score > facts.score).length + 1;
+        rows.push(["score", short(facts.score)], ["among the units drawn", `${rank} of ${scores.length}, ${percentile(scores, facts.score)}`], ["score of the noise it began as", short(facts.start)]);
+        if ("rank" in facts) rows.push(["its own unit, of all that see it", `${facts.rank} of ${facts.among}`]);
         if ("verdict" in facts) rows.push(["verdict", facts.verdict]);
         if ("preset" in facts) rows.push(["climbed", `${facts.preset}, ${facts.precision}`]);
       }
@@ -231,15 +345,25 @@
     const answers = data.answers.filter((one) => unit < one.channels);
     if (answers.length) {
       answers.sort((a, b) => b.most[unit] - a.most[unit]);
-      side.append(el("h3", { textContent: "Its answers to the pictures" }), el("div", { className: "cr-answers" }, ...answers.map((one) => {
-        const canvas = el("canvas", { role: "img", ariaLabel: `Map of unit ${unit} on ${one.name}` });
-        if (one.silent.includes(unit)) canvas.className = "cr-silent";
-        drawChannel(canvas, up + one.raw, one, unit);
-        return el("figure", {}, canvas, el("figcaption", {}, `${one.name} `, el("b", { textContent: one.silent.includes(unit) ? "silent" : short(one.most[unit]) })));
-      })));
+      side.append(el("h3", { textContent: "Its answers to the pictures" }));
+      if (answers[0].raw) side.append(el("div", { className: "cr-answers" }, ...answers.map((one) => answerFigure(one, unit, up))));
+      else side.append(table(answers.map((one) => [one.name, ...answerWords(one, unit)])));
     }
     side.append(el("p", { className: "cr-hint", textContent: hint }));
     return el("div", { className: "cr-body" }, pictures, side);
+  }
+
+  /** (highest value, percentile among the channels of the layer) of one unit on one picture. */
+  function answerWords(answer, unit) {
+    return answer.silent.includes(unit) ? ["silent", ""] : [short(answer.most[unit]), percentile(answer.most, answer.most[unit])];
+  }
+
+  function answerFigure(answer, unit, up) {
+    const canvas = el("canvas", { role: "img", ariaLabel: `Map of unit ${unit} on ${answer.name}` });
+    if (answer.silent.includes(unit)) canvas.className = "cr-silent";
+    drawChannel(canvas, up + answer.raw, answer, unit);
+    const [value, rank] = answerWords(answer, unit);
+    return el("figure", {}, canvas, el("figcaption", {}, `${answer.name} `, el("b", { textContent: value }), rank ? el("span", { textContent: rank }) : null));
   }
 
   // -- tilings of channels
@@ -313,15 +437,22 @@
   function heatmap(box) {
     const still = box.querySelector("img");
     const strength = el("input", { type: "range", min: 0, max: 1, step: 0.05, value: box.dataset.strength });
-    const heat = el("img", { className: "cr-heat", src: box.dataset.heat, alt: "" });
+    const heat = el("img", { className: "cr-heat", src: source("", box.dataset.heat), alt: "" });
     const set = () => { heat.style.opacity = strength.value; };
-    still.src = box.dataset.picture;
+    still.src = source("", box.dataset.picture);
     const stack = el("span", { className: "cr-stack" });
     still.replaceWith(stack);
     stack.append(still, heat);
     strength.oninput = set;
     set();
-    box.querySelector("figcaption").replaceChildren(el("label", {}, "strength ", strength));
+    const label = el("label", {}, "strength ", strength);
+    const layers = [[box.dataset.layer, box.dataset.heat]];
+    for (let number = 0; box.hasAttribute(`data-heat-${number}`); number += 1) {
+      layers.push([box.getAttribute(`data-earlier-${number}`), box.getAttribute(`data-heat-${number}`)]);
+    }
+    const choice = el("select", {}, ...layers.map(([name], place) => el("option", { value: place, textContent: name })));
+    choice.onchange = () => { heat.src = source("", layers[choice.value][1]); };
+    box.querySelector("figcaption").replaceChildren(label, ...(layers.length > 1 ? [" ", el("label", {}, "seen from ", choice)] : []));
   }
 
   function start() {
@@ -331,7 +462,11 @@
     const current = document.querySelector(".cr-current");
     if (current) current.parentElement.scrollLeft = current.offsetLeft - current.parentElement.clientWidth / 2;
     document.querySelectorAll(".cr-strip a").forEach((link) => { link.title = link.textContent; });
+    // The theme leaves these two without names that tell them apart.
+    document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
+    document.querySelector(".md-path")?.setAttribute("aria-label", "Breadcrumbs");
   }
+  window.addEventListener("beforeprint", () => painters.forEach((paint) => paint()));
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
   else start();
 })();
