@@ -75,6 +75,13 @@ class Atlas:
             if other != source:
                 write_atomically(book, json.dumps({**known, slug: source}).encode())
 
+    def forget(self, slug: str) -> None:
+        """A model's place is free again. Call it under the lock."""
+        book = self.cache / "sources.json"
+        known: dict[str, str] = json.loads(book.read_bytes()) if book.is_file() else {}
+        if known.pop(slug, None) is not None:
+            write_atomically(book, json.dumps(known).encode())
+
     def models(self) -> list[dict[str, Any]]:
         """The atlas.json of every model in this atlas, by name."""
         return sorted((data for data in self._all() if data.get("format") == FORMAT), key=lambda d: d["model"]["name"])

@@ -2,15 +2,14 @@
 
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from convreport import __version__, options
-from convreport.core.errors import INTERRUPTED, ConvreportError
+from convreport import __version__, commands, options
+from convreport.sentences import sentences
 
 if TYPE_CHECKING:
     from convreport.core.protocols import Plan
@@ -96,7 +95,7 @@ def build(
     from convreport import sections as registry
     from convreport.config import make_plan
 
-    with _sentences(), console.listening(as_json=as_json, quiet=quiet) as emit:
+    with sentences(), console.listening(as_json=as_json, quiet=quiet) as emit:
         plan = make_plan(words, config, registry)
         built = pipeline.build(plan, emit, command=_command())
         if built.failed:
@@ -134,7 +133,7 @@ def draw(
     from convreport import sections as registry
     from convreport.config import make_plan
 
-    with _sentences():
+    with sentences():
         plan = make_plan(words, config, registry)
         console.say(single.draw(plan, layer, unit, size, to))
 
@@ -153,7 +152,7 @@ def layers(
     words = _said(locals())
     from convreport import console, pipeline
 
-    with _sentences():
+    with sentences():
         console.show_layers(pipeline.understand(_plan(words)).card)
 
 
@@ -174,7 +173,7 @@ def doctor(
     words = _said(locals())
     from convreport import console, pipeline
 
-    with _sentences():
+    with sentences():
         plan = _plan(words)
         understood = pipeline.understand(plan)
         console.show_diagnosis(understood.card, pipeline.promises(plan, understood.card))
@@ -208,52 +207,8 @@ def sections() -> None:
         console.show_pairs(f"{name}: {purpose}", known)
 
 
-@app.command()
-def site(
-    folder: options.Folder = Path("atlas"),
-    templates: Annotated[Optional[Path], typer.Option(help="A folder of templates laid over ours.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Only warnings and the end.")] = False,
-) -> None:
-    """Make pages and site from what is stored; needs no TensorFlow."""
-    from convreport import console, pipeline
-    from convreport.atlas import Atlas
-
-    with _sentences(), console.listening(as_json=False, quiet=quiet) as emit:
-        atlas = Atlas.open(folder, create=False)
-        with atlas.locked():
-            index = pipeline.make_site(atlas, templates, emit)
-        console.say(f"open {index}")
-
-
-@app.command()
-def serve(
-    folder: options.Folder = Path("atlas"),
-    port: Annotated[int, typer.Option(help="0: any free one.")] = 8000,
-) -> None:
-    """Look at an atlas: serve its site on 127.0.0.1 until Ctrl-C."""
-    from convreport import console
-    from convreport.atlas import Atlas
-    from convreport.serving import serve_forever
-
-    with _sentences():
-        serve_forever(Atlas.open(folder, create=False), port, console.say)
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """User errors as a sentence, a hint and an exit code; Ctrl-C as 130."""
-    try:
-        yield
-    except ConvreportError as error:
-        from convreport import console
-
-        console.complain(error)
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        print(
-            "\nInterrupted; everything drawn so far is kept, and the same command goes on from there.", file=sys.stderr
-        )
-        raise typer.Exit(INTERRUPTED) from None
+for command in (commands.site, commands.serve, commands.remove, commands.export, commands.publish, commands.init_ci):
+    app.command()(command)
 
 
 def _plan(words: dict[str, Any]) -> "Plan":

@@ -18,6 +18,7 @@ from convreport.core.protocols import Network, Plan
 from convreport.core.store import Store
 from convreport.core.types import Means, Scope
 from convreport.drawing import Opener, Studio, code_digest, draw_section, versions
+from convreport.export import chosen, report
 from convreport.model.load import Loaded, identity, load, name_of
 from convreport.model.memory import Memory
 from convreport.model.request import Request
@@ -87,12 +88,25 @@ def make_site(atlas: Atlas, templates: Path | None, emit: Emit) -> Path:
     models = atlas.models()
     for name in atlas.outdated():
         emit(events.Warned(f"{name} was written by another version of convreport and is left out.", "Build it again."))
-    written = pages.compose(models, templates)
+    reports, told = report.lay(atlas, models, templates)
+    for line in told:
+        emit(events.Warned(line))
+    written = pages.compose(models, templates, reports)
     pages.write(written, atlas.docs, atlas.cache)
     if site.is_stale(atlas):
         emit(events.SiteStarted(len(written)))
         site.build(atlas, models)
     return atlas.site / "index.html"
+
+
+def remove(atlas: Atlas, name: str, emit: Emit) -> Path:
+    """Take a model out of an atlas and build the site without it; what others share with it stays drawn."""
+    slug = str(chosen(atlas, name)["model"]["slug"])
+    with atlas.locked():
+        press.withdraw(atlas, slug)
+        atlas.forget(slug)
+        Store(atlas.cache).prune(atlas.referred())
+        return make_site(atlas, None, emit)
 
 
 def _find_model(request: Request, memory: Memory, means: Means, emit: Emit) -> tuple[ModelCard, Opener]:

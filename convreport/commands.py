@@ -1,0 +1,121 @@
+"""The commands on an atlas that is there: site, serve, remove, export, publish, init-ci. None needs TensorFlow."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from convreport import options
+from convreport.core.errors import UsageError
+from convreport.sentences import sentences
+
+Templates = Annotated[Optional[Path], typer.Option(help="A folder of templates laid over ours.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Only warnings and the end.")]
+
+
+def site(folder: options.Folder = Path("atlas"), templates: Templates = None, quiet: Quiet = False) -> None:
+    """Make pages and site from what is stored; needs no TensorFlow."""
+    from convreport import console, pipeline
+    from convreport.atlas import Atlas
+
+    with sentences(), console.listening(as_json=False, quiet=quiet) as emit:
+        atlas = Atlas.open(folder, create=False)
+        with atlas.locked():
+            index = pipeline.make_site(atlas, templates, emit)
+        console.say(f"open {index}")
+
+
+def serve(
+    folder: options.Folder = Path("atlas"),
+    port: Annotated[int, typer.Option(help="0: any free one; a taken one gives way to a free one.")] = 8000,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Look at an atlas: serve its site on 127.0.0.1 until Ctrl-C."""
+    from convreport import console
+    from convreport.atlas import Atlas
+    from convreport.serving import serve_forever
+
+    with sentences():
+        serve_forever(Atlas.open(folder, create=False), port, console.say, show=show)
+
+
+def remove(
+    name: Annotated[str, typer.Argument(help="The model's name in the atlas.")],
+    folder: options.Folder = Path("atlas"),
+    quiet: Quiet = False,
+) -> None:
+    """Take a model out of an atlas and build the site without it."""
+    from convreport import console, pipeline
+    from convreport.atlas import Atlas
+
+    with sentences(), console.listening(as_json=False, quiet=quiet) as emit:
+        index = pipeline.remove(Atlas.open(folder, create=False), name, emit)
+        console.say(f"removed {name}; open {index}")
+
+
+def export(
+    folder: options.Folder = Path("atlas"),
+    form: Annotated[
+        str, typer.Option("--format", help="html (one file), zip (the site), md (for a comment) or images.")
+    ] = "html",
+    to: Annotated[
+        Optional[Path], typer.Option("--out", "-o", help="The file to write; of images, a new folder.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Which model, where the atlas holds several.")] = "",
+    top: Annotated[int, typer.Option(min=1, help="Of html: at most so many units a layer.")] = 32,
+    max_mb: Annotated[float, typer.Option(help="Of html: no larger than this.")] = 25,
+) -> None:
+    """Hand an atlas over: one self-contained HTML file, a zip of the site, a summary for a comment, or plain pictures."""
+    from convreport import console, pipeline
+    from convreport.atlas import Atlas
+    from convreport.export import export as write
+
+    with sentences():
+        atlas = Atlas.open(folder, create=False)
+        if form == "zip":
+            with console.listening(as_json=False, quiet=True) as emit, atlas.locked():
+                pipeline.make_site(atlas, None, emit)  # what is handed over is up to date
+        for path in write(atlas, form, to, model=model, top=top, limit=round(max_mb * 1e6)):
+            size = sum(one.stat().st_size for one in (path.rglob("*") if path.is_dir() else [path]) if one.is_file())
+            console.say(f"wrote {path} ({size / 1e6:.1f} MB)")
+
+
+def publish(
+    folder: options.Folder = Path("atlas"),
+    remote: Annotated[str, typer.Option(help="A git remote's name, or its address.")] = "origin",
+    branch: Annotated[str, typer.Option(help="The branch that GitHub Pages shows.")] = "gh-pages",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be pushed, and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Push the built site to GitHub Pages, as one commit that replaces the last one."""
+    from convreport import console
+    from convreport import publish as pages
+    from convreport import site as built
+    from convreport.atlas import Atlas
+
+    with sentences():
+        atlas = Atlas.open(folder, create=False)
+        offer = pages.prepare(atlas, remote, branch, stale=built.is_stale(atlas))
+        console.say(f"{offer.files} files, {offer.bytes / 1e6:.1f} MB, to {offer.branch} of {offer.url}")
+        console.say(f"address: {offer.address or 'what that server makes of the branch'}")
+        if dry_run:
+            return
+        if not yes and not typer.confirm("Replace what is there?" if offer.replaces else "Push it?"):
+            raise UsageError("Nothing was pushed.", "Say --yes to push without being asked.")
+        pages.push(atlas, offer)
+        console.say("published")
+
+
+def init_ci(
+    folder: options.Folder = Path("atlas"),
+    force: Annotated[bool, typer.Option("--force", help="Replace a workflow that is there.")] = False,
+) -> None:
+    """Write a GitHub Actions workflow that deploys the committed atlas and attaches its reports to pull requests."""
+    from convreport import console, workflow
+    from convreport.atlas import Atlas
+
+    with sentences():
+        path, to_commit = workflow.write(Atlas.open(folder, create=False), force=force)
+        console.say(f"wrote {path}")
+        console.say(f"commit it with the atlas: git add {' '.join(to_commit)}")
+        console.say("and once, in the repository's settings: Pages, Source: GitHub Actions")
