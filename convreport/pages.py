@@ -30,7 +30,7 @@ def compose(models: Sequence[Data], templates: Path | None = None, reports: Mapp
         _page(environment, "reproduction.md", "reproduction.md", "Reproduction", models=models),
     ]
     for data in models:
-        model = _Model(environment, data, reports.get(data["model"]["slug"], 0))
+        model = _Model(environment, data, reports.get(data["model"]["slug"], 0), alone=len(models) == 1)
         pages += [
             model.overview(),
             *model.mistakes_page(),
@@ -77,7 +77,7 @@ def _remove_empty(folder: Path, docs: Path) -> None:
 class _Model:
     """The pages of one model."""
 
-    def __init__(self, environment: Environment, data: Data, report: int) -> None:
+    def __init__(self, environment: Environment, data: Data, report: int, *, alone: bool) -> None:
         self._environment = environment
         self._data = data
         self._slug = data["model"]["slug"]
@@ -85,6 +85,7 @@ class _Model:
         self._paged = paged_layers(data)
         self._classes = summary.classes(data)
         self._report = report
+        self._of = "" if alone else data["model"]["name"]  # layers of several models share their names
 
     def overview(self) -> Page:
         """The model at a glance."""
@@ -178,6 +179,7 @@ class _Model:
             slugs=self._data["slugs"],
             paged=set(self._paged),
             classes=self._classes,
+            of=self._of,
             strip=summary.strip(self._data["model"]["layers"]),
             **context,
         )

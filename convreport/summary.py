@@ -32,7 +32,7 @@ def strip(layers: Sequence[Data]) -> list[dict[str, Any]]:
         side = (layer["shape"][0] or 1) if spatial else 1
         units = layer["shape"][-1] or 1 if layer["shape"] else 1
         height = 14 + round(58 * (side / tallest) ** 0.6)
-        width = 6 + round(2.2 * max(units, 1) ** 0.38)
+        width = 14 + round(1.6 * max(units, 1) ** 0.4)
         bars.append({**layer, "height": height, "width": width, "family": _family(layer["kind"])})
     return bars
 

@@ -1,9 +1,6 @@
 """The built site in a real browser: over http and file://, light and dark, wide and 390 px, with and without JavaScript."""
 
-import http.server
 import re
-import threading
-from functools import partial
 
 import pytest
 
@@ -17,49 +14,6 @@ PAGES = [
     "reproduction.html",
     "about.html",
 ]
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *words):
-        pass
-
-
-@pytest.fixture(scope="module")
-def served(small_atlas):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(small_atlas / "site")))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(scope="module", params=["http", "file"])
-def base(request, served, small_atlas):
-    return served if request.param == "http" else (small_atlas / "site").resolve().as_uri()
-
-
-@pytest.fixture
-def page(browser, base):
-    """A page that notes every error, and every request that leaves the site."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    opened = context.new_page()
-    opened.faults = []
-    opened.on("console", lambda said: opened.faults.append(said.text) if said.type == "error" else None)
-    opened.on("pageerror", lambda error: opened.faults.append(str(error)))
-    # A lazy picture that is still on its way when the page is left is aborted, which is no fault.
-    opened.on(
-        "requestfailed",
-        lambda r: None if r.failure == "net::ERR_ABORTED" else opened.faults.append(f"failed: {r.url} {r.failure}"),
-    )
-    root = base.rsplit("/site", 1)[0] if base.startswith("file") else base
-    opened.on(
-        "request",
-        lambda r: None if r.url.startswith((root, "data:", "blob:")) else opened.faults.append(f"outside: {r.url}"),
-    )
-    yield opened
-    assert opened.faults == []
-    context.close()
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -102,39 +56,6 @@ def test_from_home_to_a_unit_and_back_by_its_address(page, base):
     page.goto(f"{base}/demo/layers/block3_conv1.html#u3")
     page.reload()
     assert page.locator("dialog[open] h2").inner_text() == "block3_conv1 · unit 3"
-
-
-def test_the_grid_sorts_by_score_and_walks_by_arrow_keys(page, base):
-    page.goto(f"{base}/demo/layers/block2_conv1.html")
-    grid = page.locator(".cr-units[data-main]")
-    grid.locator(".cr-unit").nth(3).wait_for()
-    assert grid.locator(".cr-unit b").all_inner_texts() == ["0", "1", "2", "3"]
-    grid.locator("select").first.select_option("high")
-    scores = [float(text) for text in grid.locator(".cr-label > span").all_inner_texts()]
-    assert scores == sorted(scores, reverse=True)
-    order = grid.locator(".cr-unit b").all_inner_texts()
-    grid.locator(".cr-unit").first.focus()
-    page.keyboard.press("ArrowRight")
-    assert page.evaluate("document.activeElement.unit") == int(order[1])
-    page.keyboard.press("Enter")
-    assert page.locator("dialog[open] h2").inner_text().endswith(f"unit {order[1]}")
-    page.keyboard.press("ArrowRight")
-    assert page.locator("dialog[open] h2").inner_text().endswith(f"unit {order[2]}"), "in the present order"
-    page.keyboard.press("Escape")
-    page.wait_for_function(f"document.activeElement.unit === {order[2]}")  # the focus goes back to the tile
-
-
-def test_tiles_show_their_unit(page, base):
-    """The painted part of the sprite sheet is the tile of that unit, at its corner half a pixel in."""
-    page.goto(f"{base}/demo/layers/block3_conv1.html")
-    tile = page.locator(".cr-units[data-main] .cr-tile").nth(3)
-    tile.scroll_into_view_if_needed()
-    page.wait_for_function("document.querySelectorAll('.cr-units[data-main] .cr-tile')[3].style.backgroundImage")
-    style = tile.evaluate("({ style: s }) => [s.backgroundSize, s.backgroundPosition, s.backgroundImage]")
-    assert float(style[0].split("%")[0]) == pytest.approx(400 * 64 / 63, rel=1e-3)
-    # tile 3 of 4, half a pixel in: offset 192.5 / 63 tiles, as a share of what a background can move
-    assert float(style[1].split("%")[0]) == pytest.approx(100 * (192.5 / 63) / (4 * 64 / 63 - 1), rel=1e-3)
-    assert "block3_conv1-pattern-0.webp" in style[2]
 
 
 def test_a_channel_of_a_tiling_opens_with_its_raw_values(page, base):

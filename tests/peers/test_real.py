@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from convreport.core.objectives import channel
-from convreport.core.recipes import RECIPES
-from convreport.core.types import Targets
+from convreport.core.recipes import RECIPES, find
+from convreport.core.types import Means, Targets
 from convreport.model.load import load
 from convreport.model.network import KerasNetwork
 from convreport.model.request import Request
@@ -77,6 +77,18 @@ def test_gradcam_is_that_of_tf_keras_vis_on_a_real_network(real, monkeypatch):
     )
     stretched = (ours - ours.min()) / (ours.max() - ours.min())
     np.testing.assert_allclose(stretched, theirs.reshape(ours.shape), atol=1e-3)
+
+
+def test_a_tile_of_a_late_layer_is_the_same_alone_and_in_company(real):
+    """SqueezeNet's fire9, where seventy steps of rounding could have grown into another picture."""
+    file = real / "models/squeezenet_v1.1_imagenet_notop.keras"
+    net = KerasNetwork(load(Request(str(file))), Means("float32"))
+    layer = next(one.path for one in reversed(net.card.layers) if "fire9" in one.path and one.spatial)
+    recipe = find("fourier", "draft")
+    together = net.ascend([channel(layer, unit) for unit in range(8)], recipe, 0)
+    for unit in (0, 3, 7):
+        alone = net.ascend([channel(layer, unit)], recipe, 0).pictures[0].astype(float)
+        assert np.corrcoef(alone.ravel(), together.pictures[unit].astype(float).ravel())[0, 1] > 0.999
 
 
 @pytest.fixture(scope="module")

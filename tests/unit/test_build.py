@@ -245,6 +245,8 @@ def test_a_second_model_joins_the_atlas_and_a_rebuilt_one_replaces_itself(atlas_
     build(plan(atlas_copy, "overview", "filters", model=str(tmp_path / "other.keras")), lambda event: None)
     home = (atlas_copy / "docs/index.md").read_text()
     assert "[demo](demo/index.md)" in home and "[other](other/index.md)" in home
+    layer = (atlas_copy / "docs/demo/layers/block3_conv1.md").read_text()
+    assert "# block3_conv1 <small>of demo</small>" in layer, "layers of several models are told apart, in search too"
     build(plan(atlas_copy, "overview", model=str(tmp_path / "other.keras")), lambda event: None)
     assert not list((atlas_copy / "docs/other/layers").glob("*.md"))
     assert drawings(atlas_copy)

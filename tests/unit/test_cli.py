@@ -154,7 +154,7 @@ def test_a_wrong_class_or_layer_is_told_before_anything_is_drawn(wrong, tmp_path
 
 
 def test_version():
-    assert run("--version").stdout.strip() == "convreport 0.3.0"
+    assert run("--version").stdout.strip() == "convreport 0.4.0"
 
 
 def test_json_is_json_and_quiet_is_quiet(tmp_path):
@@ -243,11 +243,16 @@ def test_nasty_labels_break_out_of_nothing(atlas_copy):
         for drawing in section["drawings"]:
             for one in [*drawing["facts"].get("top", []), *drawing["facts"].get("classes", [])]:
                 one["name"] = nasty
+            if section["name"] == "classes":
+                drawing["facts"]["name"] = nasty
     for label in data["model"]["labels"]:
         label["name"] = nasty
     path.write_text(json.dumps(data))
     done = run("site", atlas_copy)
     assert done.exit_code == 0, done.stdout + done.stderr
+    pages = [path.read_text("utf-8") for path in (atlas_copy / "site/demo").rglob("*.html")]
+    assert len([page for page in pages if "alert(4)" in page]) > 12, "classes, pictures, model and report"
+    assert not [page for page in pages if re.search(r"<script>\s*alert", page) or 'href="x"' in page]
     text = (atlas_copy / "site/demo/pictures/ring.html").read_text("utf-8")
     assert not re.search(r"<script>\s*alert", text)
     assert 'href="x"' not in text

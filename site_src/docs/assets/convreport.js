@@ -190,7 +190,7 @@
   }
 
   /** A histogram whose bars are switches: those pressed keep the units in their ranges. */
-  function histogram(units, number, changed) {
+  function histogram(units, number, word, changed) {
     const values = units.map((one) => one.facts[number]);
     const low = Math.min(...values);
     const width = (Math.max(...values) - low) / Math.min(12, Math.ceil(Math.sqrt(units.length))) || 1;
@@ -202,7 +202,7 @@
     const bars = Array.from({ length: Math.max(1, Math.round((Math.max(...values) - low) / width)) }, (_, place) => {
       const count = counts.get(place) ?? 0;
       const range = `${short(low + place * width)} to ${short(low + (place + 1) * width)}`;
-      const bar = el("button", { type: "button", title: `${count} units, ${range}`, ariaLabel: `${count} units with a ${number} from ${range}`, ariaPressed: "false" }, el("i"));
+      const bar = el("button", { type: "button", title: `${count} units, ${range}`, ariaLabel: `${count} units with a ${word} from ${range}`, ariaPressed: "false" }, el("i"));
       bar.style.setProperty("--share", count / most);
       bar.onclick = () => {
         if (!pressed.delete(place)) pressed.add(place);
@@ -211,9 +211,9 @@
       };
       return bar;
     });
-    const ends = el("div", { className: "cr-ends" }, el("span", { textContent: short(low) }), el("span", { textContent: number }), el("span", { textContent: short(Math.max(...values)) }));
+    const ends = el("div", { className: "cr-ends" }, el("span", { textContent: short(low) }), el("span", { textContent: word }), el("span", { textContent: short(Math.max(...values)) }));
     return {
-      node: el("div", { className: "cr-histogram", role: "group", ariaLabel: `How the ${number}s are spread; a bar shows only its units` }, el("div", { className: "cr-bars" }, ...bars), ends),
+      node: el("div", { className: "cr-histogram", role: "group", ariaLabel: `How it is spread: ${word}; a bar shows only its units` }, el("div", { className: "cr-bars" }, ...bars), ends),
       keeps: (one) => !pressed.size || pressed.has(bin(one)),
       clear: () => { pressed.clear(); bars.forEach((bar) => { bar.ariaPressed = "false"; }); },
     };
@@ -274,7 +274,7 @@
     const which = el("input", { type: "text", inputMode: "numeric", placeholder: "3, 17, 40-50" });
     const count = el("span", { className: "cr-hint cr-count", role: "status" });
     const reset = el("button", { type: "button", textContent: "show all", hidden: true });
-    const spread = units.length > 7 ? histogram(units, box.dataset.number, arrange) : null;
+    const spread = units.length > 7 ? histogram(units, box.dataset.number, box.dataset.word || box.dataset.number, arrange) : null;
 
     function arrange() {
       const [, text, compare] = ways.get(sort.value);

@@ -1,0 +1,50 @@
+"""The small atlas served, and a page that notes every fault."""
+
+import http.server
+import threading
+from functools import partial
+
+import pytest
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture(scope="session")
+def served(small_atlas):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(small_atlas / "site")))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session", params=["http", "file"])
+def base(request, served, small_atlas):
+    return served if request.param == "http" else (small_atlas / "site").resolve().as_uri()
+
+
+@pytest.fixture
+def page(browser, base):
+    """A page that notes every error, and every request that leaves the site."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    opened = context.new_page()
+    opened.faults = []
+    opened.on("console", lambda said: opened.faults.append(said.text) if said.type == "error" else None)
+    opened.on("pageerror", lambda error: opened.faults.append(str(error)))
+    # A lazy picture that is still on its way when the page is left is aborted, which is no fault.
+    opened.on(
+        "requestfailed",
+        lambda r: None if r.failure == "net::ERR_ABORTED" else opened.faults.append(f"failed: {r.url} {r.failure}"),
+    )
+    root = base.rsplit("/site", 1)[0] if base.startswith("file") else base
+    opened.on(
+        "request",
+        lambda r: None if r.url.startswith((root, "data:", "blob:")) else opened.faults.append(f"outside: {r.url}"),
+    )
+    yield opened
+    assert opened.faults == []
+    context.close()
