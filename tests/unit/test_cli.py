@@ -197,6 +197,35 @@ def test_serve_shows_the_site_on_this_machine_only_and_stops_when_told(small_atl
         server.kill()
 
 
+def test_serve_gives_way_to_who_has_the_port_and_opens_the_browser_when_asked(small_atlas, tmp_path):
+    import os
+    import socket
+    import subprocess
+    import sys
+    import time
+
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
+    browser.chmod(0o755)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        words = [sys.executable, "-m", "convreport", "serve", str(small_atlas), "--port", str(port), "--open"]
+        server = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env={**os.environ, "BROWSER": str(browser)})
+        try:
+            address = server.stdout.readline().split()[0]
+            assert address.startswith("http://127.0.0.1:") and not address.endswith(f":{port}/")
+            for _ in range(100):
+                if (tmp_path / "opened").is_file() and (tmp_path / "opened").read_text():
+                    break
+                time.sleep(0.1)
+            assert (tmp_path / "opened").read_text().strip() == address
+        finally:
+            server.kill()
+            server.communicate()
+
+
 NASTY = ["<script>alert(1)</script>", "a](x) | {{ 7*7 }} `b`", "quo\"te's", "Übergröße", "..\\up", "a b/../c"]
 
 
