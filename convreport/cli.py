@@ -22,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-BY_COMMA = ("sections", "skip", "classes", "class_patterns")
+BY_COMMA = ("sections", "skip", "classes", "class_patterns", "cam")
 OF_THE_COMMAND = ("as_json", "quiet", "config")  # not of the plan
 
 
@@ -78,6 +78,7 @@ def build(
     budget: options.Budget = None,
     precision: options.Precision = None,
     memory: options.Memory = None,
+    cam: options.Cam = None,
     cam_score: options.CamScore = None,
     cam_layer: options.CamLayer = None,
     set_: options.Set = None,

@@ -18,9 +18,10 @@ OF_SECTIONS = {
     "recipe": (("filters", "recipe"), ("classes", "recipe")),
     "preset": (("filters", "preset"), ("classes", "preset")),
     "class_patterns": (("classes", "which"),),
-    "classes": (("gradcam", "classes"),),
+    "classes": (("gradcam", "classes"), ("faithfulness", "classes")),
+    "cam": (("gradcam", "methods"), ("faithfulness", "methods")),
     "cam_score": (("gradcam", "score"),),
-    "cam_layer": (("gradcam", "layer"),),
+    "cam_layer": (("gradcam", "layer"), ("faithfulness", "layer")),
 }
 PATHS = (
     "out",
@@ -193,7 +194,7 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
     "all_layers": _flag, "filters": _filters, "sections": _words, "skip": _words, "weights": _text, "classes": _words,
     "recipe": _text, "cam_score": _text, "preprocess": _text, "fit": _text, "templates": _path, "seed": _whole,
     "fresh": _flag, "strict": _flag, "options": _tables, "arch": _text, "no_top": _flag, "custom": _words,
-    "unsafe": _flag, "input": _words, "output": _text, "labels": _path, "truth": _path, "cam_layer": _text,
+    "unsafe": _flag, "input": _words, "output": _text, "labels": _path, "truth": _path, "cam_layer": _text, "cam": _words,
     "preset": _text, "class_patterns": _words, "precision": _text, "memory": _text, "budget": _text, "recipes": _tables,
 }  # fmt: skip
 _EXPECTED: dict[Callable[[Any], Any], str] = {

@@ -48,6 +48,13 @@ ClassPatterns = Annotated[
     Optional[str],
     typer.Option(help="Classes whose pattern is drawn: auto, all, none, or names or indices by comma. [default: auto]"),
 ]
+Cam = Annotated[
+    Optional[str],
+    typer.Option(
+        help="Heatmap methods by comma: gradcam, gradcam++, hirescam, layercam, xgradcam, scorecam, gradient, smoothgrad,"
+        " integrated. [default: gradcam]"
+    ),
+]
 CamScore = Annotated[Optional[str], typer.Option(help="What Grad-CAM differentiates: logit or probability.")]
 CamLayer = Annotated[
     Optional[str], typer.Option(help="Where Grad-CAM looks: a layer. [default: the last map that is no pooling]")

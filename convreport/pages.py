@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from convreport import summary, templating, viewer, wording
 from convreport.atlas import paged_layers, write_text
-from convreport.core import assets
+from convreport.core import assets, saliency
 from convreport.core.types import Page
 from convreport.templating import Environment, TemplateNotFound
 
@@ -84,6 +84,7 @@ class _Model:
         self._layers = {layer["path"]: layer for layer in data["model"]["layers"]}
         self._paged = paged_layers(data)
         self._classes = summary.classes(data)
+        self._faithful: Mapping[Any, Any] = summary.faithful(data)
         self._report = report
         self._of = "" if alone else data["model"]["name"]  # layers of several models share their names
 
@@ -102,6 +103,8 @@ class _Model:
             judged=summary.judged(self._data),
             health=summary.health(self._data),
             report=self._report,
+            methods=saliency.METHODS,
+            faithfulness=summary.faithfulness(self._data),
             overlays={
                 one["sample"]: one["figures"]["overlay0"]
                 for one in summary.drawings(self._data, "gradcam")
@@ -207,6 +210,8 @@ class _Model:
                 "sample": next((one for one in self._data["samples"] if one["slug"] == context.get("sample")), None),
                 "layer": self._layers.get(str(layer)),
                 "layers": self._layers,
+                "methods": saliency.METHODS,
+                "faithful": self._faithful.get(context.get("sample"), {}),
                 "up": "" if page == "model" else "../",
             }
             try:

@@ -5,6 +5,7 @@ from typing import Any
 
 from convreport.core.samples import unique_slug
 
+AREAS = ("deletion", "insertion", "drop", "rise")
 MOST_CLASSES = 100  # pages of classes that nothing but a pattern is known of
 
 Data = Mapping[str, Any]
@@ -99,6 +100,33 @@ def health(data: Data) -> dict[str, int]:
         "grey": sum(one["facts"].get("responds") is False for one in patterns),
         "failed": sum(1 for section in data["sections"] for one in section["drawings"] if one.get("failure")),
     }
+
+
+def faithful(data: Data) -> dict[str, dict[int, Any]]:
+    """Picture -> class index -> how faithful its heatmaps are: see the section of that name."""
+    return {
+        one["sample"]: {found["index"]: found for found in one["facts"]["classes"]}
+        for one in drawings(data, "faithfulness")
+    }
+
+
+def faithfulness(data: Data) -> list[dict[str, Any]]:
+    """Of each method the mean areas and gains over the pictures, for the class each was predicted as; then its rivals."""
+    first = [one["facts"]["classes"][0] for one in drawings(data, "faithfulness")]
+    rows = []
+    for name in dict.fromkeys(name for one in first for name in one["methods"]):
+        found = [one["methods"][name] for one in first if name in one["methods"]]
+        rows.append({"name": name, "pictures": len(found), **{key: _mean(found, key) for key in AREAS}})
+    for name in ("random", "centre") if rows else ():
+        rows.append(
+            {"name": name, "pictures": len(first), **{key: _mean([one[name] for one in first], key) for key in AREAS}}
+        )
+    return rows
+
+
+def _mean(found: Sequence[Data], key: str) -> float | None:
+    values = [one[key] for one in found if one.get(key) is not None]
+    return sum(values) / len(values) if values else None
 
 
 def classes(data: Data) -> dict[int, dict[str, Any]]:

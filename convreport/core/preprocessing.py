@@ -47,6 +47,14 @@ class Preprocessing:
         return x[..., ::-1] if self.bgr else x
 
     @property
+    def nothing(self) -> tuple[float, ...]:
+        """The pixels, in 0..255 a channel, of which a network sees nothing but zeros; black where that is not known."""
+        if self.called:
+            return (0.0,)
+        made = tuple(-shift / scale for shift, scale in zip(self.shift, self.scale * len(self.shift), strict=False))
+        return made[::-1] if self.bgr else made
+
+    @property
     def key(self) -> tuple[Any, ...]:
         """All that shapes the numbers, for cache keys."""
         return (self.scale, self.shift, self.bgr, self.function if self.called else "", self.code)

@@ -36,6 +36,18 @@ class Network(Protocol):
         """Activations of `layers`; with `targets`, also gradients with respect to them and the scores."""
         ...
 
+    def read(self, sample: Sample, fit: str) -> Array:
+        """What the network reads of a picture, (height, width, channels) in 0..255, before its preprocessing."""
+        ...
+
+    def answer(self, planes: Array, *, raw: bool = False) -> tuple[Array, Array]:
+        """Scores and probabilities (n, classes) for pictures as `read` gives them; `raw` ones are fed as they are."""
+        ...
+
+    def slope(self, planes: Array, index: int, *, raw: bool = False) -> Array:
+        """The derivative of a class's score with respect to such pictures, of their shape."""
+        ...
+
     def ascend(self, objectives: Sequence[Objective], recipe: Recipe, seed: int) -> Ascent:
         """Pictures that drive each objective; all objectives of one form."""
         ...

@@ -235,6 +235,6 @@ def _left_out(data: Data, layers: Sequence[Data], measure: Measure, asked: int) 
         said.append(f"pixels: tiles are {measure.tile} and pictures {measure.picture} pixels wide, to fit the size")
     if summary.drawings(data, "activations"):
         said.append("the maps of all channels on every picture; their highest values are here")
-    if any(drawing["facts"]["earlier"] for drawing in summary.drawings(data, "gradcam")):
-        said.append("heatmaps seen from earlier layers")
+    if any(drawing["facts"]["others"] for drawing in summary.drawings(data, "gradcam")):
+        said.append("heatmaps by other methods and from earlier layers")
     return said

@@ -1,6 +1,6 @@
 """KerasNetwork: the narrow waist. Kernels, looks and ascents of a loaded model, which is never changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,10 +14,13 @@ from convreport.core.recipes import Recipe
 from convreport.core.types import Array, Ascent, Look, Means, Sample, Targets
 from convreport.model import heads, runtime
 from convreport.model.ascent.climb import Climb
+from convreport.model.ascent.stage import preprocessed
 from convreport.model.folding import folded
 from convreport.model.load import Loaded
 from convreport.model.precision import Decisions
 from convreport.model.probe import Reached, Taps, has_preactivation, probing
+
+BATCH = 16  # pictures that are asked at a time
 
 
 class KerasNetwork:
@@ -57,7 +60,7 @@ class KerasNetwork:
             empty = np.zeros((len(samples), 0), np.float32)
             return Look(self._maps(taps.outputs, layers), {}, empty, empty, empty.astype(np.int64))
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            taps, outputs = self._run(inputs, layers, tape=tape)
+            taps, outputs = self._run(inputs, layers, whole=True, tape=tape)
             scores, probabilities = heads.scored(
                 self.card, outputs[self._understood.output], taps.pre.get(self.card.end)
             )
@@ -77,6 +80,41 @@ class KerasNetwork:
         activations = self._maps(taps.outputs, layers)
         found = heads.regions(self.card, outputs[self._understood.output]) if self.card.dense else None
         return Look(activations, gradients, np.asarray(scores), np.asarray(probabilities), shown, found)
+
+    def read(self, sample: Sample, fit: str) -> Array:
+        """What the network reads of a picture: float32 (height, width, channels) in 0..255, before its preprocessing."""
+        height, width = sample.pixels.shape[:2]
+        return planes_for(sample, size_for(self.card.input, (height, width)), fit, self.card.input[2])
+
+    def answer(self, planes: Array, *, raw: bool = False) -> tuple[Array, Array]:
+        """Scores and probabilities, float32 (n, classes), for pictures as `read` gives them, some at a time.
+
+        `raw` pictures are fed as they are. Raises ModelError where the network answers with no number.
+        """
+        parts = [self._scored(self._fed(some, raw=raw)) for some in _in_batches(planes)]
+        scores, probabilities = (np.concatenate([np.asarray(part[which]) for part in parts]) for which in (0, 1))
+        _must_be_numbers(scores, f"{self.card.name} answers")
+        return scores, probabilities
+
+    def slope(self, planes: Array, index: int, *, raw: bool = False) -> Array:
+        """The derivative of a class's score with respect to pictures as `read` gives them, float32 of their shape.
+
+        Raises ModelError where no gradient passes the preprocessing or the network.
+        """
+        tf = runtime.tensorflow()
+        slopes = []
+        for some in _in_batches(planes):
+            with tf.GradientTape() as tape:
+                pictures = tf.constant(some)
+                tape.watch(pictures)
+                inputs = pictures if raw else preprocessed(self.card, pictures / 255)
+                scores, _ = self._scored(inputs)
+                score = tf.reduce_sum(scores[:, index])
+            gradient = tape.gradient(score, pictures)
+            if gradient is None:
+                raise ModelError(f"No gradient leads from the scores of {self.card.name} to its input.")
+            slopes.append(np.asarray(gradient, np.float32))
+        return np.concatenate(slopes)
 
     def ascend(self, objectives: Sequence[Objective], recipe: Recipe, seed: int) -> Ascent:
         """Pictures that drive each objective, by `recipe`; all of one form. A tile does not depend on its company.
@@ -98,24 +136,28 @@ class KerasNetwork:
         return self._climbs[key]
 
     def _input(self, sample: Sample, fit: str) -> Array:
-        height, width = sample.pixels.shape[:2]
-        size = size_for(self.card.input, (height, width))
-        planes = planes_for(sample, size, fit, self.card.input[2])
-        if sample.raw:
-            return planes
-        return np.asarray(self.card.preprocessing.apply(planes[None]), np.float32)[0]
+        return self._fed(self.read(sample, fit)[None], raw=sample.raw)[0]
 
-    def _run(self, inputs: Any, layers: Sequence[str], *, tape: Any = None) -> tuple[Taps, list[Any]]:
-        """One forward pass that notes the layers, and the outputs where a tape is given: else it stops at the last."""
+    def _fed(self, planes: Array, *, raw: bool) -> Array:
+        return planes if raw else np.asarray(self.card.preprocessing.apply(planes), np.float32)
+
+    def _scored(self, inputs: Any) -> tuple[Any, Any]:
+        taps, outputs = self._run(runtime.tensorflow().constant(inputs), [], whole=True)
+        return heads.scored(self.card, outputs[self._understood.output], taps.pre.get(self.card.end))
+
+    def _run(
+        self, inputs: Any, layers: Sequence[str], *, whole: bool = False, tape: Any = None
+    ) -> tuple[Taps, list[Any]]:
+        """One forward pass that notes the layers, watched by a tape where there is one; but for `whole` it stops at the last."""
         end = self._calls.get(self.card.end)
-        heads_ = [end] if tape is not None and end is not None and has_preactivation(end.operation) else []
+        heads_ = [end] if whole and end is not None and has_preactivation(end.operation) else []
         outputs: list[Any] = []
         with (
             probing(
                 [self._calls[path] for path in layers],
                 pre=heads_,
                 watch=None if tape is None else tape.watch,
-                stop=tape is None,
+                stop=not whole,
                 operations=self._understood.wiring.operations,
             ) as taps,
             suppress(Reached),
@@ -134,6 +176,11 @@ class KerasNetwork:
         maps = np.asarray(tf.cast(folded(value, self._calls[path], self.card), tf.float32))
         _must_be_numbers(maps, f"The layer {path} of {self.card.name} answers")
         return maps
+
+
+def _in_batches(planes: Array) -> Iterator[Array]:
+    for first in range(0, len(planes), BATCH):
+        yield planes[first : first + BATCH]
 
 
 def _must_be_numbers(values: Array, whose: str) -> None:

@@ -12,7 +12,15 @@ from convreport.core.errors import UsageError, did_you_mean
 from convreport.core.protocols import Section
 
 S = TypeVar("S", bound=type[Section])
-_ORDER = ("overview", "kernels", "filters", "classes", "gradcam", "activations")  # as a reader meets them on a page
+_ORDER = (
+    "overview",
+    "kernels",
+    "filters",
+    "classes",
+    "gradcam",
+    "faithfulness",
+    "activations",
+)  # as a reader meets them on a page
 _found: dict[str, type[Section]] = {}
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
-from convreport.core import colour, labels, layers, pixels
+from convreport.core import colour, labels, layers, pixels, saliency
 from convreport.core.card import ModelCard
+from convreport.core.explain import heatmap
 from convreport.core.fitting import fit_of, size_for
 from convreport.core.protocols import Network
 from convreport.core.types import Array, Drawing, Figure, Look, PageKind, Pixels, Sample, Scope, Subject, Targets
@@ -23,6 +25,9 @@ class GradCam:
     """Grad-CAM (Selvaraju et al., ICCV 2017): the last map's channels, weighted by how much each raises a class score."""
 
     classes: tuple[str, ...] = field(default=("top3",), metadata={"help": "topN, or names or indices of classes"})
+    methods: tuple[str, ...] = field(
+        default=("gradcam",), metadata={"help": "how heatmaps are made; the first is shown, the others can be chosen"}
+    )
     score: str = field(
         default="logit", metadata={"help": "what is differentiated", "choices": ("logit", "probability")}
     )
@@ -42,6 +47,8 @@ class GradCam:
     shaped_by: ClassVar[tuple[str, ...]] = (
         "convreport.core.pixels",
         "convreport.core.colour",
+        "convreport.core.saliency",
+        "convreport.core.explain",
         "convreport.core.fitting",
         "convreport.model.network",
         "convreport.model.probe",
@@ -52,7 +59,9 @@ class GradCam:
         """Each picture, where the network has classes and a map to look at."""
         if scope.card.head == "none" or layers.cam_layer(scope.card, self.layer) is None:
             return []
-        self.targets(scope.card)  # a wrong class is an error before anything is drawn
+        self.targets(scope.card)  # a wrong class or method is an error before anything is drawn
+        for method in self.methods:
+            saliency.find(method)
         return [Subject(sample=sample.slug) for sample in scope.samples]
 
     def silence(self, scope: Scope) -> str:
@@ -98,7 +107,8 @@ class GradCam:
         """For each class the heatmap, as cells, as a layer to lay over, and laid over the picture."""
         layer = layers.cam_layer(scope.card, self.layer)
         assert layer is not None
-        earlier = [one.path for one in layers.earlier_maps(scope.card, layer, self.earlier)]
+        by_map = saliency.find((self.methods or ("gradcam",))[0]).needs == "map"
+        earlier = [one.path for one in layers.earlier_maps(scope.card, layer, self.earlier if by_map else 0)]
         return [self._explain(scope.sample(one.sample or ""), layer.path, earlier, scope, net) for one in batch]
 
     def _explain(self, sample: Sample, layer: str, earlier: Sequence[str], scope: Scope, net: Network) -> Drawing:
@@ -108,27 +118,30 @@ class GradCam:
         figures: list[Figure] = []
         classes = []
         explained = look.targets[0].tolist()
+        first, *others = self.methods or ("gradcam",)
         for place, index in enumerate(dict.fromkeys(explained)):  # a class may be asked for and among the likeliest
-            cells, *finer = (
-                gradcam(look.activations[path][0], look.gradients[path][0, explained.index(index)])
-                for path in (layer, *earlier)
-            )
+            asked = partial(heatmap, net=net, sample=sample, fit=scope.fit, look=look, index=index, seed=scope.seed)
+            cells = asked(first, layer=layer)
             one = _answer(look, index, card)
             classes.append({**one, "true": index == sample.truth, "empty": bool(cells.max() <= 0)})
             figures += self._heatmaps(place, cells, sample, picture, str(one["name"]), scope)
+            by_other = [(f"by {saliency.find(name).title}", asked(name, layer=layer)) for name in others]
+            finer = [(f"at {path}", asked(first, layer=path)) for path in earlier]
             figures += [
-                Figure(f"heat{place}-{number}", self._layer(cells, sample, picture, scope),
-                       f"Heat layer of the evidence for {one['name']} at {earlier[number]}", kind="photo")
-                for number, cells in enumerate(finer)
+                Figure(f"heat{place}-{number}", self._layer(more, sample, picture, scope),
+                       f"Heat layer of the evidence for {one['name']}, {how}", kind="photo")
+                for number, (how, more) in enumerate(by_other + finer)
             ]  # fmt: skip
         order = range(card.classes) if card.head == "regression" else np.argsort(-look.probabilities[0], kind="stable")
         top = [_answer(look, int(index), card) for index in list(order)[:5]]
         if look.regions is not None:
             figures.append(_regions(look.regions[0], sample, picture, scope))
-        height, width = look.activations[layer].shape[1:3]
+        height, width = cells.shape
         score = "probability" if self.score == "probability" and card.head != "regression" else card.score
         facts = {
-            "layer": layer, "earlier": list(earlier), "score": score, "classes": classes, "top": top, "cells": [height, width],
+            "layer": layer, "method": saliency.find(first).title, "source": saliency.find(first).source,
+            "others": [*(saliency.find(name).title for name in others), *earlier],
+            "score": score, "classes": classes, "top": top, "cells": [height, width],
             "colours": {str(one["index"]): colour.hexadecimal(one["index"]) for one in top} if card.dense else {},
             "colormap": self.colormap, "strength": STRENGTH[self.colormap], "measure": _measure(card),
             **_verdict(look, sample, card),
@@ -207,14 +220,3 @@ def _verdict(look: Look, sample: Sample, card: ModelCard) -> dict[str, Any]:
         "truth": {"index": sample.truth, "name": label.name, "wnid": label.wnid, "rank": rank},
         "right": bool(right),
     }
-
-
-def gradcam(activation: Array, gradient: Array) -> Array:
-    """Grad-CAM of one picture and class, (height, width), not negative, in units of the score.
-
-    `activation` and `gradient` are (height, width, channels): a map's channels and the derivative of the class score with
-    respect to them. Channels are weighted by their mean gradient, averaged, and only evidence *for* the class is kept
-    (Selvaraju et al. 2017, equations 1 and 2; the mean over channels, where the paper sums, as in Chollet's listing).
-    """
-    weights = gradient.mean((0, 1))
-    return np.maximum((activation * weights).mean(2), 0)

@@ -8,11 +8,11 @@ from PIL import Image
 
 from convreport.core.objectives import channel
 from convreport.core.recipes import RECIPES, find
+from convreport.core.saliency import gradcam
 from convreport.core.types import Means, Targets
 from convreport.model.load import load
 from convreport.model.network import KerasNetwork
 from convreport.model.request import Request
-from convreport.sections.gradcam import gradcam
 from tests.models import copy_of, sample
 
 

@@ -8,12 +8,12 @@ import pytest
 from convreport.core import colour, pixels
 from convreport.core.objectives import channel
 from convreport.core.recipes import RECIPES
+from convreport.core.saliency import gradcam
 from convreport.core.types import Scope, Subject, Targets, UnitChoice
 from convreport.demo import scenes
 from convreport.model.ascent.canvas import displayed, generator
 from convreport.model.ascent.parameters import parameters
 from convreport.sections.activations import Activations
-from convreport.sections.gradcam import gradcam
 from tests.models import copy_of, sample
 from tests.peers import loops
 

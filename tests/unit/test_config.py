@@ -19,6 +19,7 @@ def test_without_a_file_everything_has_a_default(tmp_path, monkeypatch):
         "filters",
         "classes",
         "gradcam",
+        "faithfulness",
         "activations",
     ]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from convreport.core.fitting import fit_of
+from convreport.core.saliency import gradcam
 from convreport.core.types import Targets
 from convreport.demo import scenes
-from convreport.sections.gradcam import gradcam
 from tests.models import sample
 
 

@@ -6,8 +6,8 @@ import pytest
 from convreport.core.errors import ModelError
 from convreport.core.objectives import channel
 from convreport.core.recipes import RECIPES, find
+from convreport.core.saliency import gradcam
 from convreport.core.types import Targets
-from convreport.sections.gradcam import gradcam
 from tests import models
 
 

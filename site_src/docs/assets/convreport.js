@@ -448,7 +448,7 @@
     const label = el("label", {}, "strength ", strength);
     const layers = [[box.dataset.layer, box.dataset.heat]];
     for (let number = 0; box.hasAttribute(`data-heat-${number}`); number += 1) {
-      layers.push([box.getAttribute(`data-earlier-${number}`), box.getAttribute(`data-heat-${number}`)]);
+      layers.push([box.getAttribute(`data-other-${number}`), box.getAttribute(`data-heat-${number}`)]);
     }
     const choice = el("select", {}, ...layers.map(([name], place) => el("option", { value: place, textContent: name })));
     choice.onchange = () => { heat.src = source("", layers[choice.value][1]); };

@@ -1,0 +1,122 @@
+"""Whether the heatmaps mark what counts."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from convreport.core import faithfulness, layers, saliency
+from convreport.core.explain import heatmap
+from convreport.core.protocols import Network
+from convreport.core.types import Array, Drawing, PageKind, Sample, Scope, Subject
+from convreport.sections import section
+from convreport.sections.gradcam import GradCam
+
+
+@section
+@dataclass(frozen=True)
+class Faithfulness:
+    """Insertion and deletion (Petsiuk et al. 2018): what the marked places do to the probability, against random maps."""
+
+    classes: tuple[str, ...] = field(default=("top3",), metadata={"help": "topN, or names or indices of classes"})
+    methods: tuple[str, ...] = field(default=("gradcam",), metadata={"help": "the heatmap methods that are measured"})
+    layer: str = field(default="", metadata={"help": "the map they look at; by default that of gradcam"})
+    steps: int = field(default=faithfulness.STEPS, metadata={"help": "points of a curve", "least": 2})
+
+    name: ClassVar[str] = "faithfulness"
+    page: ClassVar[PageKind] = "picture"
+    batch: ClassVar[int] = 1
+    shaped_by: ClassVar[tuple[str, ...]] = (
+        "convreport.core.faithfulness",
+        "convreport.core.saliency",
+        "convreport.core.explain",
+        "convreport.core.pixels",
+        "convreport.core.fitting",
+        "convreport.model.network",
+        "convreport.model.probe",
+        "convreport.model.feed",
+    )
+
+    def subjects(self, scope: Scope) -> Sequence[Subject]:
+        """Each picture, where the network gives classes probabilities and has a map to look at."""
+        card = scope.card
+        if card.head in ("none", "regression") or card.dense or layers.cam_layer(card, self.layer) is None:
+            return []
+        for method in self.methods:
+            saliency.find(method)
+        self._explained.targets(scope.card)  # a wrong class is told before anything is drawn
+        return [Subject(sample=sample.slug) for sample in scope.samples]
+
+    def silence(self, scope: Scope) -> str:
+        """Why there is nothing to measure; nothing where gradcam says it already."""
+        card = scope.card
+        if card.head == "none" or layers.cam_layer(card, self.layer) is None or not scope.samples:
+            return ""
+        return "Whether heatmaps mark what counts is measured where classes have probabilities of the whole picture."
+
+    def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
+        """The whole model, the picture, and the seed of the random maps."""
+        return {**self._explained.key(subject, scope), "seed": scope.seed}
+
+    def group(self, subject: Subject) -> Hashable:
+        """One picture at a time."""
+        return subject.sample
+
+    def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
+        """For each explained class and method the areas and curves, beside those of random maps and of a centred one."""
+        layer = layers.cam_layer(scope.card, self.layer)
+        assert layer is not None
+        return [self._measure(scope.sample(one.sample or ""), layer.path, scope, net) for one in batch]
+
+    @property
+    def _explained(self) -> GradCam:
+        return GradCam(classes=self.classes, layer=self.layer)
+
+    def _measure(self, sample: Sample, layer: str, scope: Scope, net: Network) -> Drawing:
+        look = net.look([sample], [layer], fit=scope.fit, targets=self._explained.targets(scope.card, sample.truth))
+        planes = net.read(sample, scope.fit)
+        cells = look.activations[layer].shape[1:3]
+
+        def of(heat: Array) -> list[faithfulness.Curves]:
+            return faithfulness.curves(net, planes, heat, raw=sample.raw, steps=self.steps)
+
+        noise = [of(one) for one in faithfulness.random_maps(cells, faithfulness.RANDOM, scope.seed)]
+        middle = of(faithfulness.centred(cells))
+        explained = []
+        for index in dict.fromkeys(look.targets[0].tolist()):
+            whole, empty = (float(middle[index].deletion[at]) for at in (0, -1))
+            fall = [whole - one[index].deleted for one in noise]
+            rise = [one[index].inserted - empty for one in noise]
+            found: dict[str, Any] = {
+                "index": index, "name": scope.card.label(index).name, "whole": whole, "empty": empty,
+                "random": {"deletion": _mean(one[index].deleted for one in noise),
+                           "insertion": _mean(one[index].inserted for one in noise)},
+                "centre": _said(middle[index]), "methods": {},
+            }  # fmt: skip
+            for name in self.methods if whole >= faithfulness.LEAST else ():
+                heat = heatmap(name, net, sample, scope.fit, layer, look, index, seed=scope.seed)
+                made = of(heat)[index]
+                found["methods"][name] = {
+                    **_said(made),
+                    "drop": faithfulness.gain(whole - made.deleted, _mean(fall)),
+                    "rise": faithfulness.gain(made.inserted - empty, _mean(rise)),
+                }
+            explained.append(found)
+        how = {"steps": self.steps, "blur": faithfulness.BLUR, "random": faithfulness.RANDOM}
+        return Drawing((), {"layer": layer, "classes": explained, **how})
+
+
+def _said(made: faithfulness.Curves) -> dict[str, Any]:
+    return {
+        "deletion": made.deleted, "insertion": made.inserted,
+        "curves": {"deletion": _short(made.deletion), "insertion": _short(made.insertion)},
+    }  # fmt: skip
+
+
+def _short(curve: Array) -> list[float]:
+    return [float(f"{value:.3g}") for value in curve]
+
+
+def _mean(values: Any) -> float:
+    return float(np.mean(list(values)))
