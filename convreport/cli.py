@@ -208,7 +208,9 @@ def sections() -> None:
         console.show_pairs(f"{name}: {purpose}", known)
 
 
-for command in (commands.site, commands.serve, commands.remove, commands.export, commands.publish, commands.init_ci):
+for command in (
+    commands.site, commands.serve, commands.remove, commands.export, commands.publish, commands.init_ci, commands.verify,
+):  # fmt: skip
     app.command()(command)
 
 

@@ -1,4 +1,4 @@
-"""The commands on an atlas that is there: site, serve, remove, export, publish, init-ci. None needs TensorFlow."""
+"""The commands on an atlas that is there; of them only verify needs TensorFlow."""
 
 from pathlib import Path
 from typing import Annotated, Optional
@@ -119,3 +119,33 @@ def init_ci(
         console.say(f"wrote {path}")
         console.say(f"commit it with the atlas: git add {' '.join(to_commit)}")
         console.say("and once, in the repository's settings: Pages, Source: GitHub Actions")
+
+
+def verify(
+    folder: options.Folder = Path("atlas"),
+    model: Annotated[str, typer.Option(help="Which model, where the atlas holds several.")] = "",
+    sample: Annotated[int, typer.Option(min=0, help="How many random drawings are drawn again.")] = 20,
+    seed: Annotated[Optional[int], typer.Option(help="Which ones. [default: others every time]")] = None,
+) -> None:
+    """Load the model again, draw some of its drawings again, and say what agrees; exit code 1 if anything does not."""
+    import random
+
+    from convreport import console, recall
+    from convreport import sections as registry
+    from convreport.atlas import Atlas
+    from convreport.export import chosen
+    from convreport.verify import verify as compare
+
+    with sentences(), console.listening(as_json=False, quiet=True) as emit:
+        atlas = Atlas.open(folder, create=False)
+        data = chosen(atlas, model)
+        plan = recall.recall(atlas, data["model"]["slug"], registry.configure)
+        drawn = random.SystemRandom().randrange(1 << 31) if seed is None else seed
+        verdicts = []
+        for finding in compare(atlas, data, plan, sample, drawn, emit):
+            console.show_finding(finding.what, finding.said, finding.agrees)
+            verdicts.append(finding.agrees)
+        wrong = verdicts.count(False)
+        console.say(f"{wrong} of {len(verdicts)} do not agree" if wrong else f"all agree (drawings of --seed {drawn})")
+        if wrong:
+            raise typer.Exit(1)

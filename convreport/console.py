@@ -128,6 +128,12 @@ def show_pairs(title: str, pairs: list[tuple[str, str]]) -> None:
     console.print(table)
 
 
+def show_finding(what: str, said: str, agrees: bool | None) -> None:
+    """One line of a verification: agrees, differs, or is only told."""
+    mark = {True: "[green]agrees[/] ", False: "[red]differs[/]", None: "[yellow]note[/]   "}[agrees]
+    Console(highlight=False, soft_wrap=True).print(f"{mark} {escape(what)}: {escape(said)}")
+
+
 def say(line: str) -> None:
     """One plain line."""
     Console(highlight=False, soft_wrap=True).print(escape(line))

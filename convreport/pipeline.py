@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from convreport import pages, pictures, press, site
+from convreport import pages, pictures, press, recall, site
 from convreport.atlas import Atlas
 from convreport.budget import draw_within
 from convreport.core import events, layers, notes, samples, units
@@ -30,7 +30,7 @@ def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
     Raises ConvreportError; what was drawn before is in the store and will not be drawn again.
     """
     started = time.monotonic()
-    choice = units.parse(plan.filters)
+    units.parse(plan.filters)  # a mistake in it costs nothing yet
     request = Request.of(plan)
     name_of(request)  # a mistyped model costs nothing
     atlas = Atlas.open(plan.out, create=True)
@@ -38,9 +38,7 @@ def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
     means = Means(plan.precision, atlas.cache / "precision.json", plan.memory)
     card, network = _find_model(request, Memory(atlas.cache / "models.json", _describers()), means, emit)
     atlas.claim(card.slug, card.name, identity(request))
-    card, shown = pictures.look_at(plan, card, emit)
-    chosen = layers.choose(card, plan.layers, everything=plan.all_layers)
-    scope = Scope(card, shown, choice, plan.seed, chosen, plan.fit, plan.precision, plan.recipes)
+    scope = covered(plan, card, emit)
     for section in plan.sections:
         section.subjects(scope)  # a wrong class or layer is told before anything is drawn
     studio = Studio(scope, plan, store, network, emit)
@@ -48,11 +46,33 @@ def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
     with atlas.locked():
         press.publish(atlas, store, scope, drawn, {"command": command, "settings": _settings(plan), **versions()})
         store.prune(atlas.referred())
+        recall.remember(atlas, scope.card.slug, plan)
         index = make_site(atlas, plan.templates, emit)
     new, reused, failed = count([one for section in drawn for one in section.drawn])
     built = events.Built(str(index), new, reused, failed, time.monotonic() - started)
     emit(built)
     return built
+
+
+def opened(plan: Plan, atlas: Atlas, emit: Emit) -> tuple[ModelCard, Opener]:
+    """The plan's model loaded anew, whatever is remembered of it: its card, and a way to its network."""
+    loaded = load(Request.of(plan))
+
+    @cache
+    def network() -> Network:
+        from convreport.model.network import KerasNetwork
+
+        return KerasNetwork(loaded, Means(plan.precision, atlas.cache / "precision.json", plan.memory))
+
+    return loaded.card, network
+
+
+def covered(plan: Plan, card: ModelCard, emit: Emit) -> Scope:
+    """What an atlas of this plan covers, after globs and limits, with its pictures read."""
+    card, shown = pictures.look_at(plan, card, emit)
+    chosen_layers = layers.choose(card, plan.layers, everything=plan.all_layers)
+    choice = units.parse(plan.filters)
+    return Scope(card, shown, choice, plan.seed, chosen_layers, plan.fit, plan.precision, plan.recipes)
 
 
 def understand(plan: Plan) -> Loaded:

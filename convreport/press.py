@@ -4,14 +4,12 @@ import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from convreport import __version__, highlights
-from convreport.atlas import FORMAT, Atlas, write_text
+from convreport import __version__, contract, highlights
+from convreport.atlas import FORMAT, Atlas
 from convreport.core import arrays, notes, pixels
 from convreport.core.codec import to_json
 from convreport.core.drawn import Drawn, SectionDrawn
@@ -44,9 +42,17 @@ def publish(atlas: Atlas, store: Store, scope: Scope, drawn: Sequence[SectionDra
         "made": {**how, "convreport": __version__, "python": platform.python_version()},
     }
     press.finish()
-    path = atlas.docs / card.slug / "atlas.json"
-    data["made"]["date"] = _date_of(path, data) or datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    write_text(path, _dump(data))
+    contract.write(atlas.docs / card.slug / "atlas.json", data)
+
+
+def differing(
+    atlas: Atlas, store: Store, data: Mapping[str, Any], drawn: Sequence[SectionDrawn]
+) -> tuple[int, list[tuple[str, str]]]:
+    """How many published files these stored drawings give, and (file, how it differs) of those that are another now."""
+    press = Press(atlas, data["model"]["slug"], store, everything=True)
+    for section in drawn:
+        press.section(section, data["slugs"])
+    return press.compared()
 
 
 def withdraw(atlas: Atlas, slug: str) -> None:
@@ -62,7 +68,7 @@ def withdraw(atlas: Atlas, slug: str) -> None:
 class Press:
     """Turns stored figures into the published files of one model; writes only what changed."""
 
-    def __init__(self, atlas: Atlas, slug: str, store: Store) -> None:
+    def __init__(self, atlas: Atlas, slug: str, store: Store, *, everything: bool = False) -> None:
         self._folder = atlas.docs / slug
         self._store = store
         self._memory = atlas.cache / f"published-{slug}.json"
@@ -70,6 +76,7 @@ class Press:
             self._before: dict[str, str] = json.loads(self._memory.read_bytes())
         except (OSError, ValueError):
             self._before = {}
+        self._everything = everything
         self._now: dict[str, str] = {}
         self._jobs: list[tuple[str, Any]] = []
 
@@ -155,6 +162,23 @@ class Press:
             write_atomically(self._memory, json.dumps(self._now).encode())
         return len(written)
 
+    def compared(self) -> tuple[int, list[tuple[str, str]]]:
+        """How many files there are to publish, and (file, how it differs) of those that lie there otherwise."""
+        with ThreadPoolExecutor() as pool:
+            found = list(pool.map(self._compare, self._jobs))
+        return len(found), [(file, why) for (file, _), why in zip(self._jobs, found, strict=True) if why]
+
+    def _compare(self, job: tuple[str, Any]) -> str:
+        """How a published file differs from what would be published now; nothing if only another encoder was at work."""
+        file, make = job
+        try:
+            there = (self._folder / file).read_bytes()
+            if there == (made := make()) or pixels.nearly_same(there, made):
+                return ""
+            return "it is not the picture that was drawn"
+        except OSError:
+            return "it is missing, or no picture any more"
+
     def forget(self) -> None:
         """Nothing of this model is published any more."""
         self._memory.unlink(missing_ok=True)
@@ -167,7 +191,7 @@ class Press:
         """Publish `make()` as `file`, unless the same content already stands there."""
         content = f"{__version__} {content}"  # another version may encode in another way
         self._now[file] = content
-        if self._before.get(file) != content or not (self._folder / file).is_file():
+        if self._everything or self._before.get(file) != content or not (self._folder / file).is_file():
             self._jobs.append((file, make))
 
     def _drawing(self, section: str, drawn: Drawn, slugs: Mapping[str, str]) -> dict[str, Any]:
@@ -259,24 +283,3 @@ def layer_slugs(paths: Sequence[str]) -> dict[str, str]:
     """A file name for each layer path, unique also where the file system ignores case."""
     taken: set[str] = set()
     return {path: unique_slug(path, taken) for path in paths}
-
-
-def _dump(data: Mapping[str, Any]) -> str:
-    """atlas.json as text: a line a drawing, so that a diff can be read."""
-    sections = []
-    for section in data["sections"]:
-        lines = ",\n".join("    " + json.dumps(drawing, separators=(",", ":")) for drawing in section["drawings"])
-        rest = json.dumps({key: value for key, value in section.items() if key != "drawings"})
-        sections.append(f'  {{"drawings":[\n{lines}\n  ], {rest[1:]}')
-    rest = json.dumps({key: value for key, value in data.items() if key != "sections"}, indent=1)
-    return '{"sections":[\n' + ",\n".join(sections) + "\n], " + rest[1:].lstrip() + "\n"
-
-
-def _date_of(path: Path, data: Mapping[str, Any]) -> str | None:
-    """When the atlas.json at `path` was made, if it says the same as `data`: an unchanged model keeps its date."""
-    try:
-        before = json.loads(path.read_bytes())
-        date = before["made"].pop("date")
-    except (OSError, ValueError, KeyError):
-        return None
-    return str(date) if before == json.loads(json.dumps(data)) else None

@@ -141,6 +141,16 @@ def encode_as(pixels: Pixels, suffix: str) -> bytes:
     return encode(pixels, "pattern", 95) if suffix == ".webp" else encode_jpeg(pixels)
 
 
+def nearly_same(one: bytes, other: bytes) -> bool:
+    """Do two picture files show the same, but for what another encoder does? OSError if one is no picture."""
+    first, second = (np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"), np.float32) for data in (one, other))
+    return (
+        first.shape == second.shape
+        and float(np.abs(first - second).mean()) < 1
+        and float(np.abs(first - second).max()) < 64
+    )
+
+
 def decode(path: str) -> NDArray[np.uint8]:
     """The pixels of a picture file of ours."""
     with Image.open(path) as picture:

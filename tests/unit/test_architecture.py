@@ -12,10 +12,18 @@ import convreport
 
 ROOT = Path(convreport.__file__).parent
 RIM = {"api", "cli", "commands", "console", "serving", "sentences", "__main__", "__init__"}
-STORY = {"pipeline", "pictures", "drawing", "press", "highlights"}  # the build and its long chapters
+STORY = {
+    "pipeline",
+    "pictures",
+    "drawing",
+    "press",
+    "highlights",
+    "recall",
+    "verify",
+}  # the build and its long chapters
 MIDDLE = {
     "config", "model", "sections", "pages", "viewer", "summary", "wording", "templating", "site", "atlas", "demo",
-    "export", "publish", "workflow",
+    "export", "publish", "workflow", "contract",
 }  # fmt: skip
 OWNERS = {
     "tensorflow": {"model", "demo.train"},
@@ -30,7 +38,7 @@ OWNERS = {
 ALLOWED = {
     "pages": {"atlas", "summary", "templating", "viewer", "wording"}, "viewer": {"atlas", "summary"}, "summary": set(),
     "export": {"atlas", "summary", "templating", "viewer"}, "templating": {"wording"}, "wording": set(),
-    "site": {"atlas"}, "publish": {"atlas"}, "workflow": {"atlas"}, "atlas": set(),
+    "site": {"atlas"}, "publish": {"atlas"}, "contract": {"atlas"}, "workflow": {"atlas"}, "atlas": set(),
     "config": set(), "sections": set(), "model": {"demo"}, "demo": set(),
 }  # fmt: skip
 
