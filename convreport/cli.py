@@ -209,8 +209,15 @@ def sections() -> None:
 
 
 for command in (
-    commands.site, commands.serve, commands.remove, commands.export, commands.publish, commands.init_ci, commands.verify,
-):  # fmt: skip
+    commands.site,
+    commands.serve,
+    commands.remove,
+    commands.export,
+    commands.publish,
+    commands.init_ci,
+    commands.verify,
+    commands.check,
+):
     app.command()(command)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 import typer
 
 from convreport import options
-from convreport.core.errors import UsageError
+from convreport.core.errors import UsageError, did_you_mean
 from convreport.sentences import sentences
 
 Templates = Annotated[Optional[Path], typer.Option(help="A folder of templates laid over ours.")]
@@ -148,4 +148,44 @@ def verify(
         wrong = verdicts.count(False)
         console.say(f"{wrong} of {len(verdicts)} do not agree" if wrong else f"all agree (drawings of --seed {drawn})")
         if wrong:
+            raise typer.Exit(1)
+
+
+def check(
+    folder: options.Folder = Path("atlas"),
+    model: Annotated[str, typer.Option(help="Which model, where the atlas holds several.")] = "",
+    max_silent: Annotated[Optional[str], typer.Option(help="Channels silent on all pictures, such as 5%.")] = None,
+    max_grey: Annotated[Optional[str], typer.Option(help="Units no pattern was found for, such as 5%.")] = None,
+    max_failed: Annotated[Optional[str], typer.Option(help="Failed drawings. [default: 0]")] = None,
+    min_accuracy: Annotated[Optional[str], typer.Option(help="Pictures of known class that are right.")] = None,
+    min_insertion_gain: Annotated[
+        Optional[str], typer.Option(help="How much faster than random maps heatmaps raise the probability.")
+    ] = None,
+    min_deletion_gain: Annotated[
+        Optional[str], typer.Option(help="How much faster than random maps removing what they mark drops it.")
+    ] = None,
+    baseline: Annotated[
+        Optional[Path], typer.Option(help="Another atlas.json, than which nothing may have become worse.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="text, json or junit.")] = "text",
+    config: options.Config = None,
+) -> None:
+    """Hold a model's evidence against thresholds, also those of [check] in convreport.toml; exit code 1 if a rule fails."""
+    words = {name: value for name, value in locals().items() if name.startswith(("max_", "min_")) and value is not None}
+    from convreport import check as rules
+    from convreport import console
+    from convreport.atlas import Atlas
+    from convreport.config import table
+    from convreport.export import chosen
+
+    with sentences():
+        if form not in rules.FORMATS:
+            raise UsageError(f"There is no format '{form}'.", did_you_mean(form, rules.FORMATS))
+        data = chosen(Atlas.open(folder, create=False), model)
+        asked = rules.thresholds(table("check", config), "[check]") | rules.thresholds(words, "check")
+        before = rules.read_baseline(baseline) if baseline is not None else None
+        results = rules.check(data, rules.Thresholds(**asked), before)
+        as_form = {"text": rules.as_text, "json": rules.as_json}.get(form)
+        console.say(as_form(results) if as_form else rules.as_junit(results, data["model"]["slug"]))
+        if any(one.outcome != "passed" for one in results):
             raise typer.Exit(1)

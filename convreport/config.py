@@ -23,6 +23,7 @@ OF_SECTIONS = {
     "cam_score": (("gradcam", "score"),),
     "cam_layer": (("gradcam", "layer"), ("faithfulness", "layer")),
 }
+OF_COMMANDS = ("check",)  # tables of other commands than build
 PATHS = (
     "out",
     "templates",
@@ -104,16 +105,27 @@ def _nearby() -> Path | None:
     return None
 
 
-def _read(file: Path, mistakes: list[UsageError]) -> dict[str, Any]:
-    """The file's keys as Plan fields of the right kind."""
+def table(name: str, config: Path | None) -> dict[str, Any]:
+    """The table of that name in a configuration file, as it is; empty where there is none."""
+    file = config or _nearby()
+    return dict(_content(file).get(name, {})) if file is not None else {}
+
+
+def _content(file: Path) -> dict[str, Any]:
+    """What a file says of convreport; UsageError if it cannot be read."""
     try:
         data = tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
         raise UsageError(f"{file} cannot be read ({error.strerror}).", "Check the path given with --config.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} is not valid TOML: {error}.") from None
-    table = data.get("tool", {}).get("convreport", {}) if file.name == "pyproject.toml" else data
-    said = _in_kind(table, file.name, mistakes)
+    return dict(data.get("tool", {}).get("convreport", {}) if file.name == "pyproject.toml" else data)
+
+
+def _read(file: Path, mistakes: list[UsageError]) -> dict[str, Any]:
+    """The file's keys as Plan fields of the right kind."""
+    build = {key: value for key, value in _content(file).items() if key not in OF_COMMANDS}
+    said = _in_kind(build, file.name, mistakes)
     for name in PATHS:
         if name in said:
             said[name] = _beside(file, name, said[name])

@@ -111,7 +111,7 @@ def faithful(data: Data) -> dict[str, dict[int, Any]]:
 
 
 def faithfulness(data: Data) -> list[dict[str, Any]]:
-    """Of each method the mean areas and gains over the pictures, for the class each was predicted as; then its rivals."""
+    """Of each method the mean areas and gains over the pictures, for the class explained first; then its rivals."""
     first = [one["facts"]["classes"][0] for one in drawings(data, "faithfulness")]
     rows = []
     for name in dict.fromkeys(name for one in first for name in one["methods"]):

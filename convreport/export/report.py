@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from convreport import __version__, summary, templating, viewer
 from convreport.atlas import Atlas, write_text
-from convreport.core import assets
+from convreport.core import assets, saliency
 from convreport.core.errors import UsageError
 from convreport.core.store import digest, write_atomically
 from convreport.export.media import Media, as_address, sheet_of
@@ -109,6 +109,8 @@ def _rendered(media: Media, data: Data, measure: Measure, asked: int, templates:
             strip=summary.strip(data["model"]["layers"]),
             judged=summary.judged(data),
             well=summary.health(data),
+            faithfulness=summary.faithfulness(data),
+            methods=saliency.METHODS,
             whole=True,
             left_out=_left_out(data, layers, measure, asked),
             script=Markup(script),

@@ -23,7 +23,7 @@ STORY = {
 }  # the build and its long chapters
 MIDDLE = {
     "config", "model", "sections", "pages", "viewer", "summary", "wording", "templating", "site", "atlas", "demo",
-    "export", "publish", "workflow", "contract",
+    "export", "publish", "workflow", "contract", "check",
 }  # fmt: skip
 OWNERS = {
     "tensorflow": {"model", "demo.train"},
@@ -38,7 +38,7 @@ OWNERS = {
 ALLOWED = {
     "pages": {"atlas", "summary", "templating", "viewer", "wording"}, "viewer": {"atlas", "summary"}, "summary": set(),
     "export": {"atlas", "summary", "templating", "viewer"}, "templating": {"wording"}, "wording": set(),
-    "site": {"atlas"}, "publish": {"atlas"}, "contract": {"atlas"}, "workflow": {"atlas"}, "atlas": set(),
+    "site": {"atlas"}, "publish": {"atlas"}, "contract": {"atlas"}, "check": {"summary"}, "workflow": {"atlas"}, "atlas": set(),
     "config": set(), "sections": set(), "model": {"demo"}, "demo": set(),
 }  # fmt: skip
 

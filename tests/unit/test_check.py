@@ -1,0 +1,137 @@
+"""Rules held against evidence: what passes, what fails, what is missing, and three ways to say it."""
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+from typer.testing import CliRunner
+
+from convreport.check import Thresholds, check, thresholds
+from convreport.cli import app
+from convreport.core.errors import UsageError
+from tests.unit.test_summary import answer, atlas, cam, drawing
+
+
+def run(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def evidence(**more):
+    """Four of ten channels silent; one of two pictures right; one of four units without a response; one failure."""
+    found = {
+        "activations": [drawing("x", sample="a", rectified=True, silent=[0, 1, 2, 3], channels=10)],
+        "filters": [drawing("x", unit, responds=unit > 0) for unit in range(4)] + [drawing("x", 4, failure="no")],
+        "gradcam": [
+            cam("a", [answer(1, 0.9)], truth=1), cam("b", [answer(1, 0.6)], truth=2),
+        ],
+        "faithfulness": [
+            drawing(sample=name, classes=[{"index": 1, "random": gains(), "centre": gains(), "methods": {"gradcam": found}}])
+            for name, found in (("a", gains(2.0, 1.5)), ("b", gains(1.0, 1.3)))
+        ],
+    }  # fmt: skip
+    data = atlas(**(found | more))
+    data["model"]["slug"] = "m"
+    data["samples"] = [{"slug": name, "name": name, "digest": f"d{name}"} for name in ("a", "b")]
+    for one, right in zip(found["gradcam"], (True, False), strict=True):
+        one["facts"]["right"] = right
+    return data
+
+
+def gains(drop=None, rise=None):
+    return {"deletion": 0.1, "insertion": 0.9, "drop": drop, "rise": rise}
+
+
+def outcomes(asked, data=None):
+    return {one.rule: (one.outcome, one.value) for one in check(data or evidence(), Thresholds(**asked))}
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "kept", "broken"),
+    [
+        ("max_silent", 0.4, 0.4, 0.39),
+        ("max_grey", 0.25, 0.25, 0.2),
+        ("max_failed", 1, 1, 0),
+        ("min_accuracy", 0.5, 0.5, 0.51),
+        ("min_deletion_gain", 1.5, 1.5, 1.6),
+        ("min_insertion_gain", 1.4, 1.4, 1.5),
+    ],
+)
+def test_a_rule_holds_up_to_its_threshold(rule, value, kept, broken):
+    assert outcomes({rule: kept})[rule] == ("passed", pytest.approx(value))
+    assert outcomes({rule: broken})[rule] == ("failed", pytest.approx(value))
+
+
+@pytest.mark.parametrize("rule", ["max_silent", "max_grey", "min_accuracy", "min_deletion_gain", "min_insertion_gain"])
+def test_missing_evidence_is_an_error_and_never_a_pass(rule):
+    bare = evidence(activations=[], filters=[], gradcam=[], faithfulness=[])
+    assert outcomes({rule: 0.5, "max_failed": 5}, bare)[rule] == ("error", None)
+
+
+def test_only_what_is_asked_is_held_and_failures_always():
+    assert list(outcomes({})) == ["max_failed"]
+
+
+def test_a_baseline_tells_what_became_worse():
+    before = evidence()
+    before["sections"][2]["drawings"][1]["facts"]["right"] = True
+    now = evidence()
+    results = {one.rule: one for one in check(now, Thresholds(max_failed=9), before)}
+    assert results["baseline_lost"].outcome == "failed" and results["baseline_lost"].value == 1
+    assert results["baseline_lost"].link == "m/pictures/b.html" and results["baseline_silent"].outcome == "passed"
+    same = {one.rule: one.outcome for one in check(now, Thresholds(max_failed=9), evidence())}
+    assert same == {"max_failed": "passed", "baseline_lost": "passed", "baseline_silent": "passed"}
+    now["sections"][0]["drawings"][0]["facts"]["silent"] = list(range(6))
+    assert {one.rule: one.outcome for one in check(now, Thresholds(max_failed=9), evidence())}[
+        "baseline_silent"
+    ] == "failed"
+    for sample in before["samples"]:
+        sample["digest"] += "other"
+    assert check(evidence(), Thresholds(max_failed=9), before)[-1].outcome == "error"
+
+
+def test_thresholds_are_numbers_or_shares():
+    assert thresholds({"max-silent": "5%", "min_accuracy": 0.9}, "here") == {"max_silent": 0.05, "min_accuracy": 0.9}
+    for wrong in ("many", "-1", True, "nan"):
+        with pytest.raises(UsageError, match="cannot be"):
+            thresholds({"max_silent": wrong}, "here")
+    with pytest.raises(UsageError, match="no rule 'max_silnt'") as caught:
+        thresholds({"max_silnt": 1}, "here")
+    assert "max_silent" in caught.value.hint
+
+
+def test_the_command_says_it_in_three_ways(small_atlas, tmp_path):
+    done = run("check", small_atlas, "--max-silent", "50%", "--min-insertion-gain", "1.2")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[0].startswith("passed  max_silent: ")
+    strict = ("check", small_atlas, "--min-accuracy", "100%", "--min-deletion-gain", "1000")
+    done = run(*strict, "--format", "json")
+    assert done.exit_code == 1
+    found = {one["rule"]: one for one in json.loads(done.stdout)}
+    assert found["min_accuracy"]["outcome"] == "passed" and found["min_deletion_gain"]["outcome"] == "failed"
+    assert found["min_deletion_gain"]["link"] == "demo/index.html"
+    done = run(*strict, "--format", "junit")
+    assert done.exit_code == 1
+    suite = ElementTree.fromstring(done.stdout.encode())
+    assert suite.attrib["failures"] == "1" and suite.attrib["tests"] == "3"
+    assert [case.get("name") for case in suite if len(case)] == ["min_deletion_gain"]
+
+
+def test_thresholds_stand_in_the_configuration_too(small_atlas, tmp_path):
+    config = tmp_path / "convreport.toml"
+    config.write_text('max_images = 3\n[check]\nmin-deletion-gain = 1000\nmax_silent = "50%"\n')
+    done = run("check", small_atlas, "--config", config)
+    assert done.exit_code == 1 and "failed  min_deletion_gain" in done.stdout
+    assert run("check", small_atlas, "--config", config, "--min-deletion-gain", "0").exit_code == 0, "words win"
+    config.write_text("[check]\nmax_sielent = 1\n")
+    done = run("check", small_atlas, "--config", config)
+    assert done.exit_code == 2 and "max_silent" in done.stderr
+
+
+def test_what_cannot_be_checked_is_a_sentence(small_atlas, tmp_path):
+    (tmp_path / "other.json").write_text("{}")
+    done = run("check", small_atlas, "--baseline", tmp_path / "other.json")
+    assert done.exit_code == 2 and "is no atlas.json" in done.stderr
+    done = run("check", small_atlas, "--format", "xml")
+    assert done.exit_code == 2 and "no format 'xml'" in done.stderr
+    done = run("check", small_atlas, "--baseline", small_atlas / "docs/demo/atlas.json")
+    assert done.exit_code == 0 and "0 of 3 shared pictures" in done.stdout
