@@ -28,6 +28,7 @@ class Thresholds:
     min_accuracy: float | None = None
     min_insertion_gain: float | None = None
     min_deletion_gain: float | None = None
+    max_survivors: float | None = None
 
 
 @dataclass(frozen=True)
@@ -150,9 +151,20 @@ def _gain(key: str) -> Callable[[Data], Measured]:
     return measured
 
 
+def _survivors(data: Data) -> Measured:
+    rows = summary.sanity(data)
+    if not rows:
+        return None, "", "the sanity of no heatmap was checked"
+    failed = [row["name"] for row in rows if row["survived"]]
+    said = (
+        f"{', '.join(failed)} draw the same maps for shuffled weights" if failed else "every map depends on the weights"
+    )
+    return len(failed), f"{said}, {rows[0]['pictures']} pictures", ""
+
+
 _MEASURED: dict[str, Callable[[Data], Measured]] = {
     "max_silent": _silent, "max_grey": _grey, "max_failed": _failed, "min_accuracy": _accuracy,
-    "min_insertion_gain": _gain("rise"), "min_deletion_gain": _gain("drop"),
+    "min_insertion_gain": _gain("rise"), "min_deletion_gain": _gain("drop"), "max_survivors": _survivors,
 }  # fmt: skip
 
 

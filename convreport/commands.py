@@ -164,6 +164,9 @@ def check(
     min_deletion_gain: Annotated[
         Optional[str], typer.Option(help="How much faster than random maps removing what they mark drops it.")
     ] = None,
+    sanity: Annotated[
+        bool, typer.Option("--sanity", help="No heatmap method may draw the same maps for shuffled weights.")
+    ] = False,
     baseline: Annotated[
         Optional[Path], typer.Option(help="Another atlas.json, than which nothing may have become worse.")
     ] = None,
@@ -182,6 +185,8 @@ def check(
         if form not in rules.FORMATS:
             raise UsageError(f"There is no format '{form}'.", did_you_mean(form, rules.FORMATS))
         data = chosen(Atlas.open(folder, create=False), model)
+        if sanity:
+            words["max_survivors"] = 0
         asked = rules.thresholds(table("check", config), "[check]") | rules.thresholds(words, "check")
         before = rules.read_baseline(baseline) if baseline is not None else None
         results = rules.check(data, rules.Thresholds(**asked), before)

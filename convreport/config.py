@@ -19,9 +19,9 @@ OF_SECTIONS = {
     "preset": (("filters", "preset"), ("classes", "preset")),
     "class_patterns": (("classes", "which"),),
     "classes": (("gradcam", "classes"), ("faithfulness", "classes")),
-    "cam": (("gradcam", "methods"), ("faithfulness", "methods")),
+    "cam": (("gradcam", "methods"), ("faithfulness", "methods"), ("sanity", "methods")),
     "cam_score": (("gradcam", "score"),),
-    "cam_layer": (("gradcam", "layer"), ("faithfulness", "layer")),
+    "cam_layer": (("gradcam", "layer"), ("faithfulness", "layer"), ("sanity", "layer")),
 }
 OF_COMMANDS = ("check",)  # tables of other commands than build
 PATHS = (

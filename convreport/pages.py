@@ -34,6 +34,7 @@ def compose(models: Sequence[Data], templates: Path | None = None, reports: Mapp
         pages += [
             model.overview(),
             *model.mistakes_page(),
+            *model.sanity_page(),
             *model.layer_pages(),
             *model.picture_pages(),
             *model.class_pages(),
@@ -103,7 +104,6 @@ class _Model:
             judged=summary.judged(self._data),
             health=summary.health(self._data),
             report=self._report,
-            methods=saliency.METHODS,
             faithfulness=summary.faithfulness(self._data),
             overlays={
                 one["sample"]: one["figures"]["overlay0"]
@@ -131,6 +131,20 @@ class _Model:
         yield self._page(
             "mistakes.md", "mistakes.md", f"{self._data['model']['name']}: mistakes", mistakes=mistakes, judged=verdict
         )
+
+    def sanity_page(self) -> Iterator[Page]:
+        """Whether the heatmaps depend on what was learned; no page where that was not checked."""
+        drawn = summary.drawings(self._data, "sanity")
+        if drawn:
+            yield self._page(
+                "sanity.md",
+                "sanity.md",
+                f"{self._data['model']['name']}: sanity",
+                rows=summary.sanity(self._data),
+                drawn=drawn,
+                survived=drawn[0]["facts"]["survived"],
+                names={sample["slug"]: sample["name"] for sample in self._data["samples"]},
+            )
 
     def layer_pages(self) -> Iterator[Page]:
         """One page a layer that has drawings."""
@@ -183,6 +197,7 @@ class _Model:
             paged=set(self._paged),
             classes=self._classes,
             of=self._of,
+            methods=saliency.METHODS,
             strip=summary.strip(self._data["model"]["layers"]),
             **context,
         )
@@ -211,6 +226,7 @@ class _Model:
                 "layer": self._layers.get(str(layer)),
                 "layers": self._layers,
                 "methods": saliency.METHODS,
+                "sanity": summary.sanity(self._data),
                 "faithful": self._faithful.get(context.get("sample"), {}),
                 "up": "" if page == "model" else "../",
             }

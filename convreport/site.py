@@ -58,6 +58,8 @@ def _nav(docs: Path, models: Sequence[Mapping[str, Any]]) -> str:
         lines += [f"  - {_quoted(data['model']['name'])}:", f"      - {slug}/index.md"]
         if (docs / slug / "mistakes.md").is_file():
             lines.append(f"      - Mistakes: {slug}/mistakes.md")
+        if (docs / slug / "sanity.md").is_file():
+            lines.append(f"      - Sanity of the heatmaps: {slug}/sanity.md")
         for title, folder, names in (
             ("Layers", "layers", {data["slugs"][path]: path for path in paged_layers(data)}),
             ("Pictures", "pictures", {sample["slug"]: sample["name"] for sample in data["samples"]}),

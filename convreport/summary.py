@@ -124,6 +124,26 @@ def faithfulness(data: Data) -> list[dict[str, Any]]:
     return rows
 
 
+def sanity(data: Data) -> list[dict[str, Any]]:
+    """Of each method the mean rank correlation and SSIM at each stage of shuffling, and whether it survived all of it."""
+    drawn = drawings(data, "sanity")
+    rows = []
+    for name in drawn[0]["facts"]["methods"] if drawn else ():
+        stages = [
+            {
+                "share": stage["share"],
+                **{
+                    key: sum(one["facts"]["methods"][name][at][key] for one in drawn) / len(drawn)
+                    for key in ("rank", "ssim")
+                },
+            }
+            for at, stage in enumerate(drawn[0]["facts"]["methods"][name])
+        ]
+        survived = stages[-1]["rank"] > drawn[0]["facts"]["survived"]
+        rows.append({"name": name, "stages": stages, "survived": survived, "pictures": len(drawn)})
+    return rows
+
+
 def _mean(found: Sequence[Data], key: str) -> float | None:
     values = [one[key] for one in found if one.get(key) is not None]
     return sum(values) / len(values) if values else None

@@ -14,8 +14,8 @@ from convreport.core import pixels
 from convreport.core.protocols import Network
 from convreport.core.types import Array
 
-STEPS = 12  # of a curve
-RANDOM = 3  # maps of noise that a heatmap is compared with
+STEPS = 10  # of a curve
+RANDOM = 2  # maps of noise that a heatmap is compared with
 BLUR = 0.08  # deviation of the blur, as a share of the shorter side
 CENTRE = 0.25  # deviation of the centred Gaussian, as a share of each side
 LEAST = 0.02  # of probability: classes below are too unlikely for a curve to say anything

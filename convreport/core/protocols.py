@@ -1,6 +1,7 @@
 """The two seams: what convreport asks of a framework, and of a section; and the request that brings them together."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -46,6 +47,10 @@ class Network(Protocol):
 
     def slope(self, planes: Array, index: int, *, raw: bool = False) -> Array:
         """The derivative of a class's score with respect to such pictures, of their shape."""
+        ...
+
+    def scrambled(self, share: float, seed: int) -> AbstractContextManager[None]:
+        """For the length of the block that share of the layers, from the top down, have their weights shuffled."""
         ...
 
     def ascend(self, objectives: Sequence[Objective], recipe: Recipe, seed: int) -> Ascent:

@@ -1,7 +1,8 @@
 """KerasNetwork: the narrow waist. Kernels, looks and ascents of a loaded model, which is never changed."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,33 @@ class KerasNetwork:
                 raise ModelError(f"No gradient leads from the scores of {self.card.name} to its input.")
             slopes.append(np.asarray(gradient, np.float32))
         return np.concatenate(slopes)
+
+    @contextmanager
+    def scrambled(self, share: float, seed: int) -> Iterator[None]:
+        """For the length of the block that share of the layers with weights, from the top down, have theirs shuffled.
+
+        The trained weights are kept in memory and put back whatever happens. Each tensor keeps its values and loses their
+        places, so that activations stay of their size. A larger share shuffles the same layers in the same way, and more.
+        """
+        owners = [
+            call.operation for call in self._understood.wiring.calls if getattr(call.operation, "variables", None)
+        ]
+        distinct = list({id(owner): owner for owner in owners}.values())[::-1]
+        kept: list[tuple[Any, Array]] = []
+        try:
+            for place, owner in enumerate(distinct[: math.ceil(share * len(distinct))]):
+                for number, variable in enumerate(owner.variables):
+                    if "float" not in str(variable.dtype) or not variable.shape:
+                        continue
+                    trained = np.asarray(variable)
+                    kept.append((variable, trained))
+                    shuffled = trained.ravel().copy()
+                    np.random.default_rng([seed, place, number]).shuffle(shuffled)
+                    variable.assign(shuffled.reshape(trained.shape))
+            yield
+        finally:
+            for variable, trained in reversed(kept):  # a tensor that two layers share was kept twice
+                variable.assign(trained)
 
     def ascend(self, objectives: Sequence[Objective], recipe: Recipe, seed: int) -> Ascent:
         """Pictures that drive each objective, by `recipe`; all of one form. A tile does not depend on its company.

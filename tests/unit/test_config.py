@@ -21,6 +21,7 @@ def test_without_a_file_everything_has_a_default(tmp_path, monkeypatch):
         "gradcam",
         "faithfulness",
         "activations",
+        "sanity",
     ]
 
 
