@@ -118,6 +118,14 @@ def integrated(gradients: Array, way: Array) -> Array:
     return np.maximum((gradients.mean(0) * way).sum(2), 0)
 
 
+def shares(heat: Array) -> Array:
+    """A heatmap in 0..1, of its own maximum; one as fine as pixels, of what one pixel in 200 exceeds, which are cut off:
+    single hot pixels would dim all others.
+    """
+    top = float(np.quantile(heat, 0.995)) if heat.size > 10_000 else float(heat.max())
+    return np.minimum(heat / top, 1) if top > 0 else np.zeros_like(heat)
+
+
 OF_A_MAP = {
     "gradcam": gradcam,
     "gradcam++": gradcam_plus_plus,

@@ -156,7 +156,7 @@ class GradCam:
         scale = "dark: no evidence, light: the most evidence in this picture"
         where = f"where the evidence for {name} lies in {sample.name}"
         return [
-            Figure(f"map{place}", colour.paint((_share(cells) * 255).astype(np.uint8), self.colormap),
+            Figure(f"map{place}", colour.paint((saliency.shares(cells) * 255).astype(np.uint8), self.colormap),
                    f"Map of {where}", scale=scale, kind="map"),
             Figure(f"heat{place}", layer, f"Heat layer of {where}", kind="photo"),
             Figure(f"overlay{place}", lay_over(picture, layer, STRENGTH[self.colormap]),
@@ -167,15 +167,10 @@ class GradCam:
         """The heatmap as RGBA: as opaque as it is hot, so that cold places show the picture; jet covers all, as in the book."""
         size = size_for(scope.card.input, (sample.pixels.shape[0], sample.pixels.shape[1]))
         how = fit_of((picture.shape[0], picture.shape[1]), size, scope.fit)
-        heat = np.clip(how.back(_share(cells)), 0, 1)
+        heat = np.clip(how.back(saliency.shares(cells)), 0, 1)
         painted = colour.paint((heat * 255 + 0.5).astype(np.uint8), self.colormap)
         alpha = np.full(heat.shape, 255) if self.colormap == "jet" else heat * 255
         return np.dstack([painted, alpha.astype(np.uint8)])
-
-
-def _share(cells: Array) -> Array:
-    """A map, not negative, as a share of its own maximum."""
-    return cells / cells.max() if cells.max() > 0 else cells
 
 
 def _regions(classes: Array, sample: Sample, picture: Pixels, scope: Scope) -> Figure:

@@ -118,17 +118,17 @@ def _ranks(values: Array) -> Array:
 
 
 def structure(one: Array, other: Array) -> float:
-    """Structural similarity (Wang et al. 2004) of two maps, each as a share of its maximum."""
+    """Structural similarity (Wang et al. 2004) of two maps, each in 0..1."""
     from skimage.metrics import structural_similarity
 
-    shares = [pixels.resize(heat / heat.max() if heat.max() > 0 else heat, 56, 56) for heat in (one, other)]
-    return float(structural_similarity(*shares, data_range=1.0))
+    even = [pixels.resize(saliency.shares(heat), 56, 56) for heat in (one, other)]
+    return float(structural_similarity(*even, data_range=1.0))
 
 
 def _overlay(heat: Array, sample: Sample, picture: Pixels, scope: Scope) -> Pixels:
     """The heatmap over its picture, a small one."""
     size = size_for(scope.card.input, (sample.pixels.shape[0], sample.pixels.shape[1]))
     how = fit_of((picture.shape[0], picture.shape[1]), size, scope.fit)
-    share = np.clip(how.back(heat / heat.max() if heat.max() > 0 else heat), 0, 1)
+    share = np.clip(how.back(saliency.shares(heat)), 0, 1)
     levels = (share * 255 + 0.5).astype(np.uint8)
     return pixels.blend(picture, np.dstack([colour.paint(levels, "inferno"), levels]), STRENGTH["inferno"])

@@ -138,6 +138,15 @@ def test_where_the_score_is_linear_in_the_map_hirescam_adds_up_to_it(demo, scene
     assert float(signed) + bias == pytest.approx(float(look.scores[0, scene.label]), rel=1e-4)
 
 
+def test_a_map_is_shown_of_its_maximum_and_fine_ones_without_their_hottest_pixels():
+    coarse = np.array([[0.0, 1.0], [2.0, 4.0]], np.float32)
+    np.testing.assert_allclose(saliency.shares(coarse), coarse / 4)
+    fine = np.ones((200, 200), np.float32)
+    fine[0, 0] = 1e6
+    np.testing.assert_allclose(saliency.shares(fine), 1)
+    assert (saliency.shares(np.zeros((3, 3), np.float32)) == 0).all()
+
+
 def test_an_unknown_method_is_told():
     from convreport.core.errors import UsageError
 
