@@ -125,7 +125,7 @@ def test_a_changed_option_redraws_only_what_it_shapes(atlas_copy, convreport):
     counts = {
         e["section"]: e["drawn"] for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "SectionFinished"
     }
-    assert counts == {"overview": 0, "kernels": 0, "filters": 0, "classes": 0, "gradcam": 3, "activations": 0}
+    assert {name: count for name, count in counts.items() if count} == {"gradcam": 3}
 
 
 def test_the_classes_asked_for_are_explained_in_the_books_colours(tmp_path):
