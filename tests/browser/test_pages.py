@@ -35,7 +35,7 @@ def test_breadcrumbs_lead_back_and_neighbours_on(page, base):
 def test_a_heatmap_can_be_seen_from_an_earlier_layer(page, base):
     page.goto(f"{base}/demo/pictures/ring.html")
     choice = page.locator(".cr-cam select").first
-    assert choice.locator("option").all_inner_texts() == ["block5_conv2", "block3_conv2", "block4_conv2"]
+    assert choice.locator("option").all_inner_texts() == ["Grad-CAM at block5_conv2", "block3_conv2", "block4_conv2"]
     heat = page.locator(".cr-cam .cr-heat").first
     before = heat.get_attribute("src")
     choice.select_option("2")
