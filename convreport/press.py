@@ -17,6 +17,7 @@ from convreport.core.samples import unique_slug
 from convreport.core.store import Store, StoredFigure, digest, write_atomically
 from convreport.core.types import FigureKind, Pixels, Sample, Scope
 
+ENCODING = 3  # of published pictures: another number publishes all of them again
 COLUMNS, ROWS = 8, 4  # tiles of a sprite sheet
 CONTACT_MARGIN = 5  # pixels between the tiles of a contact sheet, as in the sources
 Box = tuple[int, int, int, int]  # top, left, height, width
@@ -189,7 +190,7 @@ class Press:
 
     def _file(self, file: str, content: str, make: Any) -> None:
         """Publish `make()` as `file`, unless the same content already stands there."""
-        content = f"{__version__} {content}"  # another version may encode in another way
+        content = f"{__version__} {ENCODING} {content}"  # another version may encode in another way
         self._now[file] = content
         if self._everything or self._before.get(file) != content or not (self._folder / file).is_file():
             self._jobs.append((file, make))
@@ -261,7 +262,9 @@ class Press:
         self._file(
             file,
             digest(names, CONTACT_MARGIN),
-            lambda: pixels.encode_jpeg(pixels.tile(self._tiles(figures), COLUMNS, margin=CONTACT_MARGIN)),
+            lambda: pixels.encode_jpeg(
+                pixels.tile(self._tiles(figures), COLUMNS, margin=CONTACT_MARGIN), 80, whole_colour=False
+            ),
         )
         return file
 

@@ -113,8 +113,17 @@ def add(picture: Pixels, layer: Pixels, strength: float) -> Pixels:
     return np.clip(picture + layer[..., :3] * np.float32(strength) + 0.5, 0, 255).astype(np.uint8)
 
 
-def encode(pixels: Pixels, kind: FigureKind, quality: int = 82) -> bytes:
-    """A published WebP: lossy for patterns and photos, exact for maps. Method 4: 6 is far slower for little."""
+LARGE = 60_000  # pixels: maps larger than that are published in 32 steps a colour
+
+
+def encode(pixels: Pixels, kind: FigureKind, quality: int = 76) -> bytes:
+    """A published WebP: lossy for patterns and photos, for maps pixel by pixel. Method 4: 6 is far slower for little.
+
+    Large maps, which are most of an atlas's bytes, have every colour rounded to the middle of 8 steps of 255, which nobody
+    sees, and take a quarter less.
+    """
+    if kind == "map" and pixels.shape[0] * pixels.shape[1] > LARGE:
+        pixels = np.asarray((pixels & 0xF8) | 4, np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "WEBP", lossless=kind == "map", quality=quality, method=4)
     return buffer.getvalue()
@@ -127,10 +136,10 @@ def encode_png(pixels: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def encode_jpeg(pixels: Pixels) -> bytes:
-    """For downloads that any program opens."""
+def encode_jpeg(pixels: Pixels, quality: int = 90, *, whole_colour: bool = True) -> bytes:
+    """For downloads that any program opens; without `whole_colour` colours at half the resolution, and half the bytes."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=90, subsampling=0)
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=0 if whole_colour else 2)
     return buffer.getvalue()
 
 
