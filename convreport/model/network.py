@@ -21,7 +21,7 @@ from convreport.model.load import Loaded
 from convreport.model.precision import Decisions
 from convreport.model.probe import Reached, Taps, has_preactivation, probing
 
-BATCH = 4  # pictures that are asked at a time: Keras keeps the answers of all layers until a call has ended
+BATCH = 8  # pictures that are asked at a time: Keras keeps the answers of all layers until a call has ended
 
 
 class KerasNetwork:
