@@ -71,6 +71,8 @@ def export(
     from convreport.export import export as write
 
     with sentences():
+        if not 0 < max_mb < 1e6:
+            raise UsageError(f"--max-mb cannot be {max_mb:g}.", "Say how many megabytes the file may have, such as 25.")
         atlas = Atlas.open(folder, create=False)
         if form == "zip":
             with console.listening(as_json=False, quiet=True) as emit, atlas.locked():

@@ -77,7 +77,9 @@ def _plan(said: dict[str, Any], sections: Registry, mistakes: list[UsageError], 
     only, without = said.pop("sections", ()), said.pop("skip", ())
     chosen = _attempt(mistakes, lambda: sections.select(tuple(only), tuple(without))) or []
     # Options of a section that is left out are checked too: a typo should not wait for the day it is drawn.
-    made = {name: _attempt(mistakes, partial(_make, sections, name, options)) for name in (*chosen, *options)}
+    made = {
+        name: _attempt(mistakes, partial(_make, sections, name, options)) for name in dict.fromkeys((*chosen, *options))
+    }
     own, wrong = recipes.read_own(said.pop("recipes", {}), "the configuration")
     mistakes.extend(wrong)
     for name in {one.recipe for one in made.values() if hasattr(one, "recipe")}:

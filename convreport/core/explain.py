@@ -6,6 +6,17 @@ from convreport.core import pixels, saliency
 from convreport.core.protocols import Network
 from convreport.core.types import Array, Look, Sample
 
+# The modules whose code shapes a heatmap, for the cache keys of the sections that draw or measure one.
+SHAPED_BY = (
+    "convreport.core.saliency",
+    "convreport.core.explain",
+    "convreport.core.colour",
+    "convreport.core.pixels",
+    "convreport.core.fitting",
+    "convreport.model.network",
+    "convreport.model.probe",
+    "convreport.model.feed",
+)
 MOST_MASKS = 64  # channels that Score-CAM tries: those that vary most over the picture
 NOISES, NOISE = 16, 0.15  # SmoothGrad: how many, and their deviation as a share of the picture's range
 STEPS = 32  # of the way of integrated gradients

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from convreport.core import faithfulness, layers, saliency
+from convreport.core import explain, faithfulness, layers, saliency
 from convreport.core.explain import heatmap
 from convreport.core.protocols import Network
 from convreport.core.types import Array, Drawing, PageKind, Sample, Scope, Subject
@@ -27,16 +27,7 @@ class Faithfulness:
     name: ClassVar[str] = "faithfulness"
     page: ClassVar[PageKind] = "picture"
     batch: ClassVar[int] = 1
-    shaped_by: ClassVar[tuple[str, ...]] = (
-        "convreport.core.faithfulness",
-        "convreport.core.saliency",
-        "convreport.core.explain",
-        "convreport.core.pixels",
-        "convreport.core.fitting",
-        "convreport.model.network",
-        "convreport.model.probe",
-        "convreport.model.feed",
-    )
+    shaped_by: ClassVar[tuple[str, ...]] = ("convreport.core.faithfulness", *explain.SHAPED_BY)
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """Each picture, where the network gives classes probabilities and has a map to look at."""

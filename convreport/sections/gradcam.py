@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from convreport.core import colour, labels, layers, pixels, saliency
+from convreport.core import colour, explain, labels, layers, pixels, saliency
 from convreport.core.card import ModelCard
 from convreport.core.explain import heatmap
 from convreport.core.fitting import fit_of, size_for
@@ -44,16 +44,7 @@ class GradCam:
     name: ClassVar[str] = "gradcam"
     page: ClassVar[PageKind] = "picture"
     batch: ClassVar[int] = 1
-    shaped_by: ClassVar[tuple[str, ...]] = (
-        "convreport.core.pixels",
-        "convreport.core.colour",
-        "convreport.core.saliency",
-        "convreport.core.explain",
-        "convreport.core.fitting",
-        "convreport.model.network",
-        "convreport.model.probe",
-        "convreport.model.feed",
-    )
+    shaped_by: ClassVar[tuple[str, ...]] = explain.SHAPED_BY
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """Each picture, where the network has classes and a map to look at."""

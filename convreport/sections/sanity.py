@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from convreport.core import colour, layers, pixels, saliency
+from convreport.core import colour, explain, layers, pixels, saliency
 from convreport.core.explain import heatmap
 from convreport.core.fitting import fit_of, size_for
 from convreport.core.protocols import Network
@@ -31,16 +31,7 @@ class Sanity:
     name: ClassVar[str] = "sanity"
     page: ClassVar[PageKind] = "model"
     batch: ClassVar[int] = 64
-    shaped_by: ClassVar[tuple[str, ...]] = (
-        "convreport.core.saliency",
-        "convreport.core.explain",
-        "convreport.core.colour",
-        "convreport.core.pixels",
-        "convreport.core.fitting",
-        "convreport.model.network",
-        "convreport.model.probe",
-        "convreport.model.feed",
-    )
+    shaped_by: ClassVar[tuple[str, ...]] = explain.SHAPED_BY
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The first pictures, where there are heatmaps at all."""

@@ -154,3 +154,9 @@ def test_another_package_can_add_a_section(monkeypatch):
     finally:
         monkeypatch.undo()
         sections.registry.cache_clear()
+
+
+def test_a_mistake_in_an_option_is_told_once():
+    with pytest.raises(UsageError) as caught:
+        make_plan({"set": ("sanity.pictures=0",)}, None, sections)
+    assert caught.value.message == "sanity.pictures must be at least 1, not 0."

@@ -180,6 +180,9 @@ def test_pictures_of_an_atlas_without_its_cache_are_the_published_ones(atlas_cop
 def test_what_cannot_be_exported_is_a_sentence(small, small_atlas, atlas_copy, tmp_path):
     done = run("export", small_atlas, "--format", "pdf")
     assert done.exit_code == 2 and "There is no format 'pdf'" in done.stderr
+    for size in ("nan", "-1", "0", "inf"):
+        done = run("export", small_atlas, "--max-mb", size)
+        assert done.exit_code == 2 and "--max-mb cannot be" in done.stderr
     done = run("export", small_atlas, "--model", "dem")
     assert done.exit_code == 2 and "Did you mean demo?" in done.stderr
     done = run("export", small_atlas, "--format", "zip", "--model", "demo")
