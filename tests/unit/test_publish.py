@@ -97,6 +97,7 @@ def test_a_branch_that_changed_meanwhile_is_not_replaced(repository, remote):
     atlas = Atlas.open(repository, create=False)
     offer = publish.prepare(atlas, "origin", "gh-pages", stale=False)
     publish.push(atlas, offer)
+    (atlas.site / "more.txt").write_text("more")  # or two pushes within a second would be one and the same commit
     with pytest.raises(PublishError, match="The push was rejected") as caught:
         publish.push(atlas, offer)  # it still believes that nothing is there
     assert "publish again" in caught.value.hint
