@@ -14,7 +14,7 @@ from convreport.core.errors import UsageError
 from convreport.core.store import write_atomically
 
 MARK = "# A convreport atlas: docs/ is its source, cache/ and site/ can be made again.\ncache/\nsite/\n"
-FORMAT = 4  # of atlas.json; a model of another format is left out until it is built again
+FORMAT = 5  # of atlas.json; a model of another format is left out until it is built again
 
 
 class Atlas:

@@ -55,6 +55,8 @@ def build(
     name: options.Name = None,
     images: options.Images = None,
     max_images: options.MaxImages = None,
+    examples: options.Examples = None,
+    max_examples: options.MaxExamples = None,
     layers: options.Layers = None,
     all_layers: options.AllLayers = None,
     filters: options.Filters = None,

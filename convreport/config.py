@@ -21,13 +21,14 @@ OF_SECTIONS = {
     "classes": (("gradcam", "classes"), ("faithfulness", "classes")),
     "cam": (("gradcam", "methods"), ("faithfulness", "methods"), ("sanity", "methods")),
     "cam_score": (("gradcam", "score"),),
-    "cam_layer": (("gradcam", "layer"), ("faithfulness", "layer"), ("sanity", "layer")),
+    "cam_layer": (("gradcam", "layer"), ("faithfulness", "layer"), ("sanity", "layer"), ("shortcuts", "layer")),
 }
 OF_COMMANDS = ("check",)  # tables of other commands than build
 PATHS = (
     "out",
     "templates",
     "images",
+    "examples",
     "model",
     "weights",
     "labels",
@@ -152,7 +153,7 @@ def _in_kind(table: Mapping[str, Any], where: str, mistakes: list[UsageError]) -
 def _beside(file: Path, name: str, value: Any) -> Any:
     """A path written in a file means relative to that file; a model or weights that are no file stay names."""
     place = file.parent
-    if name == "images":
+    if name in ("images", "examples"):
         return tuple(str(place / one) for one in value)
     if name == "input":
         pairs = [one.partition("=") for one in value]
@@ -204,7 +205,8 @@ def _tables(value: Any) -> dict[str, dict[str, Any]]:
 
 
 _KINDS: dict[str, Callable[[Any], Any]] = {
-    "model": _text, "name": _text, "out": _path, "images": _words, "max_images": _whole, "layers": _words,
+    "model": _text, "name": _text, "out": _path, "images": _words,
+    "max_images": _whole, "examples": _words, "max_examples": _whole, "layers": _words,
     "all_layers": _flag, "filters": _filters, "sections": _words, "skip": _words, "weights": _text, "classes": _words,
     "recipe": _text, "cam_score": _text, "preprocess": _text, "fit": _text, "templates": _path, "seed": _whole,
     "fresh": _flag, "strict": _flag, "options": _tables, "arch": _text, "no_top": _flag, "custom": _words,
@@ -246,8 +248,9 @@ def _check_values(said: Mapping[str, Any], mistakes: list[UsageError], *, at_han
     for name in ("labels", "truth"):
         if name in said and not said[name].expanduser().is_file():
             mistakes.append(UsageError(f"There is no file {said[name]}.", f"Check the path given with --{name}."))
-    if said.get("max_images", 1) < 1:
-        mistakes.append(UsageError(f"--max-images must be at least 1, not {said['max_images']}."))
+    for name in ("max_images", "max_examples"):
+        if said.get(name, 1) < 1:
+            mistakes.append(UsageError(f"--{name.replace('_', '-')} must be at least 1, not {said[name]}."))
     if not 0 <= said.get("seed", 0) < 2**31:
         mistakes.append(UsageError(f"--seed must be from 0 to {2**31 - 1}, not {said['seed']}."))
     templates = said.get("templates")

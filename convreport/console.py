@@ -196,6 +196,12 @@ class Live:
                 self._progress.update(self._tasks[section], advance=count, newest=escape(subject))
             case events.SectionFinished(section) if section in self._tasks:
                 self._progress.remove_task(self._tasks.pop(section))
+            case events.SurveyStarted(total, done) if total > done:
+                self._tasks["survey"] = self._progress.add_task("survey", total=total, completed=done, newest="")
+            case events.Surveyed(count) if "survey" in self._tasks:
+                self._progress.update(self._tasks["survey"], advance=count)
+            case events.SurveyFinished() if "survey" in self._tasks:
+                self._progress.remove_task(self._tasks.pop("survey"))
         if line := _line(event):
             self._console.print(line)
 
@@ -219,6 +225,8 @@ def _line(event: Event) -> str | None:
         case events.SectionFinished(section, drawn, reused, failed, seconds):
             parts = [f"{drawn} drawn"] + [f"{n} {word}" for n, word in ((reused, "reused"), (failed, "failed")) if n]
             return f"  {section:12} {', '.join(parts)} [dim]({seconds:.1f} s)[/]"
+        case events.SurveyFinished(pictures, layers, seconds):
+            return f"  {'survey':12} {pictures:,} examples, {layers} layer{'s' if layers != 1 else ''} [dim]({seconds:.1f} s)[/]"
         case events.SiteStarted(pages):
             return f"  {'site':12} {pages} files of source"
         case events.Built(site, drawn, reused, failed, seconds):

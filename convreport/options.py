@@ -34,6 +34,14 @@ Labels = Annotated[Optional[Path], typer.Option(help="Names of the classes: one 
 Out = Annotated[Optional[Path], typer.Option("--out", "-o", help="The atlas folder. [default: atlas]")]
 Images = Annotated[Optional[list[str]], typer.Option(help="Pictures: a file, folder or glob; repeatable.")]
 MaxImages = Annotated[Optional[int], typer.Option(help="At most so many pictures, taken evenly. [default: 12]")]
+Examples = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        help="Pictures among which units find what they answer to: any number; repeatable. [default: the atlas's own; scenes"
+        " for the demo]"
+    ),
+]
+MaxExamples = Annotated[Optional[int], typer.Option(help="At most so many examples, taken evenly. [default: all]")]
 Layers = Annotated[Optional[list[str]], typer.Option(help="Layers by glob or index; repeatable.")]
 AllLayers = Annotated[Optional[bool], typer.Option("--all-layers", help="Every layer with feature maps.")]
 Filters = Annotated[Optional[str], typer.Option(help="Units a layer: 64, all, random:12 or 3,17,40. [default: 64]")]

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from convreport import summary, templating, viewer, wording
+from convreport import alerts, summary, templating, viewer, wording
 from convreport.atlas import paged_layers, write_text
 from convreport.core import assets, saliency
 from convreport.core.types import Page
@@ -86,6 +86,7 @@ class _Model:
         self._paged = paged_layers(data)
         self._classes = summary.classes(data)
         self._faithful: Mapping[Any, Any] = summary.faithful(data)
+        self._alerts = alerts.alerts(data)
         self._report = report
         self._of = "" if alone else data["model"]["name"]  # layers of several models share their names
 
@@ -103,6 +104,7 @@ class _Model:
             up="",
             judged=summary.judged(self._data),
             health=summary.health(self._data),
+            alerts=self._alerts,
             report=self._report,
             faithfulness=summary.faithfulness(self._data),
             overlays={
@@ -225,6 +227,7 @@ class _Model:
                 "sample": next((one for one in self._data["samples"] if one["slug"] == context.get("sample")), None),
                 "layer": self._layers.get(str(layer)),
                 "layers": self._layers,
+                "alerts": self._alerts,
                 "methods": saliency.METHODS,
                 "sanity": summary.sanity(self._data),
                 "faithful": self._faithful.get(context.get("sample"), {}),

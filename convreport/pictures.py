@@ -50,7 +50,7 @@ def _read(plan: Plan, card: ModelCard, table: Mapping[str, str] | None, emit: Em
     elif plan.model == "demo" and plan.at_hand.model is None:
         drawn = [scenes.scene(index, seed=scenes.SHOWN, size=3 * scenes.SIZE) for index in range(len(scenes.CLASSES))]
         named = samples.named_samples(
-            Picture(scenes.CLASSES[one.label], one.pixels, said=scenes.CLASSES[one.label])
+            Picture(scenes.CLASSES[one.label], one.pixels, said=scenes.CLASSES[one.label], mask=one.mask)
             for one in drawn[: plan.max_images]
         )
         reading = samples.Reading(tuple(named), (), len(drawn))

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from convreport import pages, pictures, press, recall, site
+from convreport import examples, pages, pictures, press, recall, site
 from convreport.atlas import Atlas
 from convreport.budget import draw_within
 from convreport.core import events, layers, notes, samples, units
@@ -38,7 +38,7 @@ def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
     means = Means(plan.precision, atlas.cache / "precision.json", plan.memory)
     card, network = _find_model(request, Memory(atlas.cache / "models.json", _describers()), means, emit)
     atlas.claim(card.slug, card.name, identity(request))
-    scope = covered(plan, card, emit)
+    scope = covered(plan, card, emit, atlas.cache)
     for section in plan.sections:
         section.subjects(scope)  # a wrong class or layer is told before anything is drawn
     studio = Studio(scope, plan, store, network, emit)
@@ -67,12 +67,16 @@ def opened(plan: Plan, atlas: Atlas, emit: Emit) -> tuple[ModelCard, Opener]:
     return loaded.card, network
 
 
-def covered(plan: Plan, card: ModelCard, emit: Emit) -> Scope:
-    """What an atlas of this plan covers, after globs and limits, with its pictures read."""
+def covered(plan: Plan, card: ModelCard, emit: Emit, scratch: Path) -> Scope:
+    """What an atlas of this plan covers, after globs and limits, with its pictures read and its examples found.
+
+    In `scratch` the examples' survey is kept while it lasts, and after.
+    """
     card, shown = pictures.look_at(plan, card, emit)
     chosen_layers = layers.choose(card, plan.layers, everything=plan.all_layers)
     choice = units.parse(plan.filters)
-    return Scope(card, shown, choice, plan.seed, chosen_layers, plan.fit, plan.precision, plan.recipes)
+    found = examples.gallery(plan, shown, scratch, emit)
+    return Scope(card, shown, choice, plan.seed, chosen_layers, plan.fit, plan.precision, plan.recipes, found)
 
 
 def understand(plan: Plan) -> Loaded:
@@ -92,7 +96,8 @@ def promises(plan: Plan, card: ModelCard) -> list[tuple[str, str]]:
     """(section, what it would draw of this model for one picture, or why it would not)."""
     one = samples.natural(1).samples
     chosen = layers.choose(card, plan.layers)
-    scope = Scope(card, one, units.parse(plan.filters), plan.seed, chosen, plan.fit, plan.precision, plan.recipes)
+    some = examples.gallery(plan, one, plan.out, lambda event: None)
+    scope = Scope(card, one, units.parse(plan.filters), plan.seed, chosen, plan.fit, plan.precision, plan.recipes, some)
     found = []
     for section in plan.sections:
         subjects = section.subjects(scope)
@@ -186,12 +191,13 @@ def _settings(plan: Plan) -> dict[str, Any]:
         if field.name not in ("out", "templates", "sections", "fresh", "strict", "at_hand")
     }
     shown["images"] = ["DIR" if Path(image).is_dir() else Path(image).name for image in plan.images]
+    shown["examples"] = ["DIR" if Path(one).is_dir() else Path(one).name for one in plan.examples]
     shown["model"] = Request.of(plan).shown
     shown["input"] = [f"{name}={Path(value).name}" for name, _, value in (one.partition("=") for one in plan.input)]
     for name in ("weights", "labels", "truth"):
         if shown[name] is not None:
             shown[name] = Path(shown[name]).name
-    unsaid = {name for name in ("memory", "budget") if not shown[name]}
+    unsaid = {name for name in ("memory", "budget", "max_examples") if not shown[name]}
     return {
         key: to_json(value)
         for key, value in shown.items()

@@ -38,6 +38,9 @@ def publish(atlas: Atlas, store: Store, scope: Scope, drawn: Sequence[SectionDra
         "notes": notes.of(card),
         "slugs": slugs,
         "samples": [press.sample(sample) for sample in scope.samples],
+        "examples": None
+        if (of := scope.examples) is None
+        else {"words": of.words, "count": of.count, "digest": of.digest},
         "sections": sections,
         "highlights": highlights.chosen(press, scope, drawn, slugs),
         "made": {**how, "convreport": __version__, "python": platform.python_version()},

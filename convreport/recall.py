@@ -30,7 +30,8 @@ def remember(atlas: Atlas, slug: str, plan: Plan) -> None:
     }
     for name in OF_FILES:
         kept["plan"][name] = _whole(kept["plan"][name])
-    kept["plan"]["images"] = [str(Path.cwd() / image) for image in plan.images]
+    for name in ("images", "examples"):
+        kept["plan"][name] = [str(Path.cwd() / one) for one in getattr(plan, name)]
     kept["sections"] = {section.name: to_json(section) for section in plan.sections}
     write_atomically(_place(atlas, slug), json.dumps(kept, indent=1).encode())
 

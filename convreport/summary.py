@@ -6,6 +6,7 @@ from typing import Any
 from convreport.core.samples import unique_slug
 
 AREAS = ("deletion", "insertion", "drop", "rise")
+INSIDE = ("pointing", "energy", "covers")  # of pictures whose object is known
 MOST_CLASSES = 100  # pages of classes that nothing but a pattern is known of
 
 Data = Mapping[str, Any]
@@ -83,7 +84,10 @@ def drawings(data: Data, section: str) -> list[dict[str, Any]]:
 
 
 def health(data: Data) -> dict[str, int]:
-    """`silent` of `channels` on all of `pictures`, of the layers that can be; `grey` of `patterns`; `failed` drawings."""
+    """`silent` of `channels` on all of `pictures`, of the layers that can be; `grey` of `patterns`; `failed` drawings.
+
+    By the survey of the examples where there was one, else by what was drawn of the pictures.
+    """
     silent: dict[str, set[int]] = {}
     channels: dict[str, int] = {}
     for one in drawings(data, "activations"):
@@ -91,11 +95,16 @@ def health(data: Data) -> dict[str, int]:
             now = set(one["facts"]["silent"])
             silent[one["layer"]] = silent.get(one["layer"], now) & now
             channels[one["layer"]] = one["facts"]["channels"]
+    pictures = len(data["samples"])
+    if surveyed := [one["facts"] for one in drawings(data, "health") if one["facts"]["gated"]]:
+        silent = {str(place): set(facts["silent"]) for place, facts in enumerate(surveyed)}
+        channels = {str(place): facts["units"] for place, facts in enumerate(surveyed)}
+        pictures = surveyed[0]["pictures"]
     patterns = drawings(data, "filters")
     return {
         "silent": sum(map(len, silent.values())),
         "channels": sum(channels.values()),
-        "pictures": len(data["samples"]),
+        "pictures": pictures,
         "patterns": len(patterns),
         "grey": sum(one["facts"].get("responds") is False for one in patterns),
         "failed": sum(1 for section in data["sections"] for one in section["drawings"] if one.get("failure")),
@@ -116,7 +125,14 @@ def faithfulness(data: Data) -> list[dict[str, Any]]:
     rows = []
     for name in dict.fromkeys(name for one in first for name in one["methods"]):
         found = [one["methods"][name] for one in first if name in one["methods"]]
-        rows.append({"name": name, "pictures": len(found), **{key: _mean(found, key) for key in AREAS}})
+        true = [
+            class_["methods"][name]
+            for one in drawings(data, "faithfulness")
+            for class_ in one["facts"]["classes"]
+            if name in class_["methods"]
+        ]
+        measured = {key: _mean(found, key) for key in AREAS} | {key: _mean(true, key) for key in INSIDE}
+        rows.append({"name": name, "pictures": len(found), **measured})
     for name in ("random", "centre") if rows else ():
         rows.append(
             {"name": name, "pictures": len(first), **{key: _mean([one[name] for one in first], key) for key in AREAS}}

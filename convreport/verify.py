@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ def verify(
         )
         return
     yield Finding("model", f"the same weights and wiring, {card.digest}", True)
-    scope = pipeline.covered(plan, card, emit)
+    scope = pipeline.covered(replace(plan, fresh=True), card, emit, atlas.cache)
     sections = {section.name: section for section in plan.sections}
     drawn = [
         (sections[section["name"]], drawing)
@@ -60,6 +60,9 @@ def verify(
         if known.get(sample["slug"]) != sample["digest"]:
             yield Finding(f"picture {sample['name']}", "it is another one now, or gone", False)
     drawn = [one for one in drawn if one[1]["sample"] is None or one[1]["sample"] in known]
+    if scope.examples is not None and scope.examples.digest != data["examples"]["digest"]:
+        yield Finding("examples", f"they are others now, {scope.examples.words}", False)
+        drawn = [one for one in drawn if not getattr(one[0], "of_examples", False)]
     for section, drawing in random.Random(seed).sample(drawn, min(count, len(drawn))):
         yield _again(section, drawing, store, scope, network)
 

@@ -1,10 +1,11 @@
 """atlas.json -> the data files that the viewer's script reads: one a layer, one a picture."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from convreport.atlas import paged_layers
+from convreport.core.numbers import short
 from convreport.core.types import Page
 from convreport.summary import drawings
 
@@ -34,7 +35,25 @@ def of_layer(data: Data, path: str) -> dict[str, Any]:
         for sheet in section["sheets"]
         if sheet["layer"] == path
     }
-    return {"name": path, "sheets": sheets, "answers": answers(data, path)}
+    if "crops" in sheets and "pattern" in sheets:
+        _compare(sheets["crops"]["units"], sheets["pattern"]["units"])
+    found = {"name": path, "sheets": sheets, "answers": answers(data, path)}
+    wired = next((one["facts"]["units"] for one in drawings(data, "circuits") if one["layer"] == path), None)
+    if wired:
+        paged, named = (
+            set(paged_layers(data)),
+            {link[0] for unit in wired.values() for way in unit.values() for link in way},
+        )
+        found |= {"circuits": wired, "links": {layer: data["slugs"][layer] for layer in sorted(named & paged)}}
+    return found
+
+
+def _compare(crops: Sequence[dict[str, Any]], patterns: Sequence[Data]) -> None:
+    """Note the share of the highest answer to its pattern that a unit's best example reaches, where both are answers."""
+    peaks = {one["unit"]: one.get("peak", 0) for one in patterns}
+    for one in crops:
+        if one["best"] and one["best"][0] > 0 and peaks.get(one["unit"], 0) > 0:
+            one["share"] = short(one["best"][0] / peaks[one["unit"]])
 
 
 def answers(data: Data, layer: str) -> list[dict[str, Any]]:

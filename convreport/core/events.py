@@ -75,6 +75,30 @@ class Drew(Event):
 
 
 @dataclass(frozen=True)
+class SurveyStarted(Event):
+    """All `total` examples are being shown to the network; `done` of them were before."""
+
+    total: int
+    done: int
+
+
+@dataclass(frozen=True)
+class Surveyed(Event):
+    """`count` more examples were shown."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class SurveyFinished(Event):
+    """What the units of so many layers answer to so many examples is known."""
+
+    pictures: int
+    layers: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Failed(Event):
     """A drawing could not be made; the rest goes on. `trace` is for whoever mends it."""
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convreport.core import pixels
 from convreport.core.protocols import Network
@@ -99,3 +100,15 @@ def _blur_of(side: int, deviation: float) -> Array:
         places = np.abs(np.where(places % (2 * side) >= side, 2 * side - 1 - places % (2 * side), places % (2 * side)))
         np.add.at(matrix[at], places, weights / weights.sum())
     return matrix
+
+
+def inside(heat: Array, mask: NDArray[np.bool_], by: tuple[int, int]) -> tuple[bool, float]:
+    """(pointing, energy) of a map at the picture's size, (height, width), against the mask of its object.
+
+    Pointing: does the hottest place lie within `by` (rows, columns) of the object (Zhang et al. 2018)? Energy: the share of
+    the map's sum inside it (Wang et al. 2020), 0 for an empty map.
+    """
+    row, column = np.unravel_index(int(heat.argmax()), heat.shape)
+    near = mask[max(0, row - by[0]) : row + by[0] + 1, max(0, column - by[1]) : column + by[1] + 1]
+    whole = float(heat.sum())
+    return bool(near.any()), float(heat[mask].sum()) / whole if whole > 0 else 0.0

@@ -53,6 +53,16 @@ def telling(card: ModelCard) -> list[LayerInfo]:
     return [layer for layer in card.layers if layer in chosen.values() and _more_than_a_point(layer)]
 
 
+def shown(card: ModelCard, chosen: Sequence[LayerInfo] | None) -> list[LayerInfo]:
+    """The layers whose units are shown: the chosen ones that are maps, by default the telling ones."""
+    return [layer for layer in (telling(card) if chosen is None else chosen) if is_map(layer)]
+
+
+def paths(some: Iterable[LayerInfo]) -> tuple[str, ...]:
+    """Their paths."""
+    return tuple(layer.path for layer in some)
+
+
 def telling_and_pooled(card: ModelCard) -> list[LayerInfo]:
     """The telling layers and every pooling between them: what the book's activation figures walk through."""
     telling_layers = telling(card)

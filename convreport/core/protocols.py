@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from convreport.core.card import ModelCard
+from convreport.core.kernels import Kernel
 from convreport.core.objectives import Objective
 from convreport.core.recipes import Recipe
 from convreport.core.types import (
@@ -16,7 +17,9 @@ from convreport.core.types import (
     Look,
     PageKind,
     Picture,
+    Pixels,
     Precision,
+    Responses,
     Sample,
     Scope,
     Subject,
@@ -31,6 +34,14 @@ class Network(Protocol):
 
     def kernels(self, layer: str) -> Array:
         """The kernel of a convolution, (height, width, input channels, units)."""
+        ...
+
+    def kernel(self, layer: str) -> Kernel | None:
+        """The weights by which a convolution or dense layer mixes channels; None for a layer of another kind."""
+        ...
+
+    def observe(self, planes: Array, layers: Sequence[str], *, raw: bool = False) -> Mapping[str, Responses]:
+        """What the units of `layers` answer to pictures as `read` gives them, some dozens at a time."""
         ...
 
     def look(self, samples: Sequence[Sample], layers: Sequence[str], *, fit: str, targets: Targets | None) -> Look:
@@ -55,6 +66,10 @@ class Network(Protocol):
 
     def ascend(self, objectives: Sequence[Objective], recipe: Recipe, seed: int) -> Ascent:
         """Pictures that drive each objective; all objectives of one form."""
+        ...
+
+    def peaks(self, pictures: Pixels, layer: str, units: Sequence[int]) -> Array | None:
+        """The highest value on picture i of unit i of a layer's output; None where they are not of the size it needs."""
         ...
 
     def pace(self, objective: Objective, recipe: Recipe) -> float:
@@ -111,6 +126,8 @@ class Plan:
     out: Path = Path("atlas")
     images: tuple[str, ...] = ()
     max_images: int = 12
+    examples: tuple[str, ...] = ()
+    max_examples: int = 0
     layers: tuple[str, ...] = ()
     all_layers: bool = False
     filters: str = "64"

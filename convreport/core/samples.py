@@ -42,20 +42,20 @@ def read(patterns: Sequence[str], most: int, table: Mapping[str, str] | None = N
 
     `table` says what each shows; without one, the folder it lies in does.
     """
-    candidates, skipped = _candidates(patterns)
-    evenly = np.linspace(0, len(candidates) - 1, min(most, len(candidates))).round().astype(int).tolist()
+    known, skipped = candidates(patterns)
+    evenly = np.linspace(0, len(known) - 1, min(most, len(known))).round().astype(int).tolist()
     # Where a picked file turns out to be no picture, the next one that was not picked takes its place.
-    spare = iter(sorted(set(range(len(candidates))) - set(evenly)))
+    spare = iter(sorted(set(range(len(known))) - set(evenly)))
     pictures: list[tuple[int, Picture]] = []
     queue = list(evenly)
     while queue:
         index = queue.pop(0)
         try:
-            found = load(candidates[index])
-            said = truth.of_file(candidates[index], table)
+            found = load(known[index])
+            said = truth.of_file(known[index], table)
             pictures.append((index, dataclasses.replace(found, said=said)))
         except ImageError as error:
-            skipped.append((candidates[index].name, error.message))
+            skipped.append((known[index].name, error.message))
             queue.extend([spared] if (spared := next(spare, None)) is not None else [])
     if not pictures:
         raise ImageError(
@@ -65,8 +65,8 @@ def read(patterns: Sequence[str], most: int, table: Mapping[str, str] | None = N
         )
     pictures.sort(key=lambda one: one[0])
     samples = tuple(named_samples(picture for _, picture in pictures))
-    folders = tuple(sorted({path.absolute().parent.name for path in candidates}))
-    return Reading(samples, tuple(skipped), len(candidates), folders)
+    folders = tuple(sorted({path.absolute().parent.name for path in known}))
+    return Reading(samples, tuple(skipped), len(known), folders)
 
 
 def natural(most: int, *, gray: bool = False) -> Reading:
@@ -92,7 +92,7 @@ def named_samples(pictures: Iterable[Picture]) -> Iterator[Sample]:
         if one.planes is not None:
             state.update(repr(one.planes.shape).encode() + np.ascontiguousarray(one.planes).tobytes())
         slug_ = unique_slug(one.name, taken)
-        yield Sample(one.name, slug_, state.hexdigest(), one.pixels, one.planes, one.said, raw=one.raw)
+        yield Sample(one.name, slug_, state.hexdigest(), one.pixels, one.planes, one.said, raw=one.raw, mask=one.mask)
 
 
 def slug(text: str) -> str:
@@ -192,8 +192,11 @@ def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
         return picture
 
 
-def _candidates(patterns: Sequence[str]) -> tuple[list[Path], list[tuple[str, str]]]:
-    """The files that look like pictures by their endings, in order and once each; and those in folders that do not."""
+def candidates(patterns: Sequence[str], option: str = "--images") -> tuple[list[Path], list[tuple[str, str]]]:
+    """The files that look like pictures by their endings, in order and once each; and those in folders that do not.
+
+    ImageError, naming the option that said it, for a pattern that leads to nothing.
+    """
     known = {*Image.registered_extensions(), *arrays.ENDINGS}
     files: dict[Path, None] = {}
     skipped: list[tuple[str, str]] = []
@@ -202,7 +205,7 @@ def _candidates(patterns: Sequence[str]) -> tuple[list[Path], list[tuple[str, st
         if place.is_dir():
             inside = sorted(_walk(place))
             if not inside:
-                raise ImageError(f"The folder {pattern} holds no files.", "Name a folder of pictures with --images.")
+                raise ImageError(f"The folder {pattern} holds no files.", f"Name a folder of pictures with {option}.")
             for file in inside:
                 if file.suffix.lower() in known:
                     files[file] = None
@@ -216,7 +219,7 @@ def _candidates(patterns: Sequence[str]) -> tuple[list[Path], list[tuple[str, st
                 near = [str(other) for other in place.parent.iterdir()] if place.parent.is_dir() else []
                 raise ImageError(
                     f"There is no picture, folder or match for {pattern}.",
-                    did_you_mean(str(place), near, otherwise="Check the path given with --images."),
+                    did_you_mean(str(place), near, otherwise=f"Check the path given with {option}."),
                 )
             files.update(dict.fromkeys(match for match in matches if match.is_file()))
     return list(files), skipped

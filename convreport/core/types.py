@@ -3,13 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convreport.core.card import LayerInfo, ModelCard
 from convreport.core.recipes import Recipe
+
+if TYPE_CHECKING:
+    from convreport.core.examples import Examples
 
 Pixels = NDArray[np.uint8]
 Array = NDArray[Any]  # floats; float32 wherever it is large
@@ -22,7 +25,8 @@ class Sample:
 
     `planes` is what the network is fed where that is more, or finer, than three channels of eight bits: float32 (height,
     width, channels), in 0..255, or where `raw` is set numbers that are no pixels and are fed as they are. `said` is what
-    the user says it shows, in their words, and `truth` the class that means, if the model has it.
+    the user says it shows, in their words, and `truth` the class that means, if the model has it. `mask` (height, width) is
+    where its object is, for drawn pictures of which that is known.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Sample:
     said: str = ""
     truth: int | None = None
     raw: bool = False
+    mask: NDArray[np.bool_] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class Picture:
     planes: Array | None = field(default=None, repr=False, compare=False)
     said: str = ""
     raw: bool = False
+    mask: NDArray[np.bool_] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -164,6 +170,22 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Responses:
+    """What the units of one layer answer to n pictures: `maps` (n, h, w, units), and of each map (n, units) the highest
+    and lowest value, the mean, the mean of what is above zero (`drive`), and the shares of positions that are above zero
+    (`positive`) and at the ceiling of the layer's activation (`full`; 0 where it has none).
+    """
+
+    maps: Array
+    most: Array
+    least: Array
+    mean: Array
+    drive: Array
+    positive: Array
+    full: Array
+
+
+@dataclass(frozen=True)
 class Targets:
     """Whose gradients to take: the `top` classes of each sample, or the given ones, on the logit or the probability."""
 
@@ -185,7 +207,8 @@ class UnitChoice:
 class Scope:
     """What this atlas covers: the card, the layers the user chose (None: each section's own), units and samples.
 
-    `recipes` are the user's own, `precision` what ascents were asked to compute in.
+    `recipes` are the user's own, `precision` what ascents were asked to compute in, `examples` the pictures among which
+    units find what they answer to.
     """
 
     card: ModelCard
@@ -196,6 +219,7 @@ class Scope:
     fit: str = "stretch"
     precision: Precision = "auto"
     recipes: tuple[Recipe, ...] = ()
+    examples: "Examples | None" = None
 
     def sample(self, slug: str) -> Sample:
         """The sample of that slug; KeyError if there is none."""

@@ -16,7 +16,7 @@ Plane = NDArray[Any]  # float32
 Colour = NDArray[Any]
 
 SIZE = 96  # pixels, the side the demo model was trained at
-TRAINING, HELD_OUT, SHOWN = 1, 2, 3  # seeds: no scene of one is a scene of another
+TRAINING, HELD_OUT, SHOWN, EXAMPLES = 1, 2, 3, 4  # seeds: no scene of one is a scene of another
 
 
 @dataclass(frozen=True)

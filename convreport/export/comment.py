@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from convreport import summary, templating
+from convreport import alerts, summary, templating
 from convreport.atlas import Atlas
 from convreport.core import pixels
 from convreport.core.store import write_atomically
@@ -25,7 +25,8 @@ def summarize(atlas: Atlas, data: Data, to: Path, templates: Path | None = None)
     sheet = to.with_name(f"{to.stem}-contact.jpg")
     write_atomically(sheet, _within(_contact(Media(atlas.docs / data["model"]["slug"]), data), LIMIT))
     text = templating.environment(templates).get_template("comment.md").render(
-        data=data, model=data["model"], judged=summary.judged(data), well=summary.health(data), contact=sheet.name,
+        data=data, model=data["model"], judged=summary.judged(data), well=summary.health(data),
+        alerts=alerts.alerts(data), contact=sheet.name,
         predictions=summary.drawings(data, "gradcam"), verdicts=_verdicts(data),
     )  # fmt: skip
     write_atomically(to, text.encode())

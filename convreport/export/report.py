@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from convreport import __version__, summary, templating, viewer
+from convreport import __version__, alerts, summary, templating, viewer
 from convreport.atlas import Atlas, write_text
 from convreport.core import assets, saliency
 from convreport.core.errors import UsageError
@@ -109,6 +109,7 @@ def _rendered(media: Media, data: Data, measure: Measure, asked: int, templates:
             strip=summary.strip(data["model"]["layers"]),
             judged=summary.judged(data),
             well=summary.health(data),
+            alerts=alerts.alerts(data),
             faithfulness=summary.faithfulness(data),
             methods=saliency.METHODS,
             whole=True,
@@ -138,20 +139,24 @@ def _layer(media: Media, data: Data, path: str, measure: Measure) -> dict[str, A
     """A layer's best units on one sheet a figure, with the viewer's data of them."""
     slug = data["slugs"][path]
     whole = viewer.of_layer(data, path)
-    sheets = {}
+    sheets: dict[str, Any] = {}
     for number, (name, sheet) in enumerate(whole["sheets"].items()):
         facts = _best(sheet["units"], measure.top)
+        if name == "crops" and "pattern" in sheets:  # beside each pattern what its unit really answers to
+            chosen = {one["unit"] for one in sheets["pattern"]["units"]}
+            facts = [one for one in sheet["units"] if one["unit"] in chosen] or facts
         units = [one["unit"] for one in facts]
         tiles = media.tiles(sheet)
         exact = "span" in facts[0]  # kernels are maps of a few pixels
-        made = sheet_of([tiles[unit] for unit in units], COLUMNS, measure.tile, exact=exact)
+        side = measure.tile if name != "crops" else measure.tile * 5 // 4  # nine pictures in one
+        made = sheet_of([tiles[unit] for unit in units], COLUMNS, side, exact=exact)
         rows = -(-len(units) // COLUMNS)
-        side = [made.shape[0] // rows, made.shape[1] // min(COLUMNS, len(units))]
+        shape = [made.shape[0] // rows, made.shape[1] // min(COLUMNS, len(units))]
         identity = f"sheet-{slug}-{number}"
         sheets[name] = {
-            "layer": path, "figure": name, "tile": side, "columns": COLUMNS, "units": facts,
+            "layer": path, "figure": name, "tile": shape, "columns": COLUMNS, "units": facts,
             "files": [{"file": f"#{identity}", "units": units}],
-            "id": identity, "number": "span" if exact else "score", "all": len(sheet["units"]),
+            "id": identity, "number": _number(facts), "all": len(sheet["units"]),
             "size": made.shape[:2], "source": as_address(made, "map" if exact else "pattern"),
         }  # fmt: skip
     for_viewer = {
@@ -169,10 +174,15 @@ def _layer(media: Media, data: Data, path: str, measure: Measure) -> dict[str, A
 
 
 def _best(units: Sequence[Data], top: int) -> list[Data]:
-    """The `top` units by score, or by the weight of their kernels, in the order of their numbers."""
-    number = "score" if "score" in units[0] else "span"
+    """The `top` units by score, by the weight of their kernels or by their highest answer, in the order of their numbers."""
+    number = _number(units)
     ranked = sorted(units, key=lambda facts: -facts.get(number, 0))[:top]
     return sorted(ranked, key=lambda facts: facts["unit"])
+
+
+def _number(units: Sequence[Data]) -> str:
+    """What orders the units of a sheet: the score of patterns, the highest answer of examples, the span of kernels."""
+    return next(key for key in ("score", "span", "most") if key in units[0])
 
 
 def _one_a_class(data: Data) -> list[Data]:

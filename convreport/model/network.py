@@ -10,10 +10,11 @@ import numpy as np
 from convreport.core.card import ModelCard
 from convreport.core.errors import ModelError
 from convreport.core.fitting import planes_for, size_for
+from convreport.core.kernels import Kernel
 from convreport.core.objectives import Objective
 from convreport.core.recipes import Recipe
-from convreport.core.types import Array, Ascent, Look, Means, Sample, Targets
-from convreport.model import heads, runtime
+from convreport.core.types import Array, Ascent, Look, Means, Pixels, Responses, Sample, Targets
+from convreport.model import heads, kernels, observe, reach, runtime
 from convreport.model.ascent.climb import Climb
 from convreport.model.ascent.stage import preprocessed
 from convreport.model.folding import folded
@@ -36,6 +37,7 @@ class KerasNetwork:
         self._memory = means.memory
         self._decisions = Decisions(means.precision, means.decisions)
         self._climbs: dict[tuple[Any, Recipe], Climb] = {}
+        self._observers: dict[tuple[str, ...], Any] = {}
 
     def kernels(self, layer: str) -> Array:
         """The kernel of a convolution, float32 (height, width, input channels, units), as trained."""
@@ -47,6 +49,21 @@ class KerasNetwork:
         if "Depthwise" in type(operation).__name__ or "Separable" in type(operation).__name__:
             return kernel.reshape(*kernel.shape[:2], 1, -1)  # each unit reads one channel
         return kernel
+
+    def kernel(self, layer: str) -> Kernel | None:
+        """The weights by which a convolution or dense layer mixes channels; None for a layer of another kind."""
+        return kernels.kernel_of(self._calls[layer].operation)
+
+    def observe(self, planes: Array, layers: Sequence[str], *, raw: bool = False) -> Mapping[str, Responses]:
+        """What the units of `layers` answer to pictures as `read` gives them, by one pass that is compiled once.
+
+        Raises ModelError where a layer was not run. `raw` pictures are fed as they are. NaN and infinity are let through.
+        """
+        asked = tuple(layers)
+        if asked not in self._observers:
+            self._observers.clear()
+            self._observers[asked] = observe.compiled(self.card, self._understood.wiring, self._understood.feed, asked)
+        return dict(self._observers[asked](self._fed(planes, raw=raw)))
 
     def look(self, samples: Sequence[Sample], layers: Sequence[str], *, fit: str, targets: Targets | None) -> Look:
         """Activations of `layers` for each sample; with `targets`, also scores and gradients with respect to them.
@@ -150,6 +167,20 @@ class KerasNetwork:
         Raises ModelError where nothing can be climbed there.
         """
         return self._climb(objectives[0], recipe).run(objectives, seed)
+
+    def peaks(self, pictures: Pixels, layer: str, units: Sequence[int]) -> Array | None:
+        """The highest value anywhere on picture i of unit i of a layer's output, float32 (n,).
+
+        `pictures` as an Ascent has them. None where they are not of the size that the layer needs.
+        """
+        height, width = self.card.input[:2]
+        sizeless = reach.takes_any_size(self.card, self._understood.wiring, layer)
+        if not sizeless and (height, width) != pictures.shape[1:3]:
+            return None
+        inputs = runtime.tensorflow().constant(self._fed(pictures.astype(np.float32), raw=False))
+        taps, _ = self._run(inputs, [layer])
+        maps = np.asarray(folded(taps.outputs[layer], self._calls[layer], self.card), np.float32)
+        return np.array([maps[place, ..., unit].max() for place, unit in enumerate(units)])
 
     def pace(self, objective: Objective, recipe: Recipe) -> float:
         """About how many seconds one picture of such an objective takes in a full batch, measured on a few steps."""

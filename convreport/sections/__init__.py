@@ -16,10 +16,15 @@ _ORDER = (
     "overview",
     "kernels",
     "filters",
+    "examples",
+    "health",
+    "circuits",
     "classes",
     "gradcam",
     "faithfulness",
     "activations",
+    "sanity",
+    "shortcuts",
 )  # as a reader meets them on a page
 _found: dict[str, type[Section]] = {}
 

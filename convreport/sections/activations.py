@@ -8,6 +8,7 @@ import numpy as np
 
 from convreport.core import colour, layers, pixels
 from convreport.core.card import LayerInfo
+from convreport.core.numbers import short
 from convreport.core.protocols import Network
 from convreport.core.types import Array, Drawing, Figure, PageKind, Scope, Subject
 from convreport.sections import section
@@ -89,9 +90,9 @@ class Activations:
             "margin": MARGIN,
             "silent": [int(channel) for channel in np.flatnonzero(silent)],
             "rectified": bool((low >= 0).all()),
-            "least": [_short(value) for value in low],
-            "most": [_short(value) for value in high],
-            "mean": [_short(value) for value in maps.mean((1, 2))],
+            "least": [short(value) for value in low],
+            "most": [short(value) for value in high],
+            "mean": [short(value) for value in maps.mean((1, 2))],
         }
         alt = f"What the {len(maps)} channels of {layer.path} answer to {picture}"
         return Drawing(
@@ -113,8 +114,3 @@ class Activations:
 def _pools_rectified(layer: LayerInfo, maps: Array) -> bool:
     """A pooling or merge of rectified maps is itself never negative: silence means the same there."""
     return layer.activation is None and bool((maps >= 0).all())
-
-
-def _short(value: float) -> float:
-    """Four significant digits: enough to read, small to publish."""
-    return float(f"{value:.4g}")

@@ -8,6 +8,8 @@ import numpy as np
 
 from convreport.core import explain, faithfulness, layers, saliency
 from convreport.core.explain import heatmap
+from convreport.core.fitting import fit_of, size_for
+from convreport.core.numbers import short
 from convreport.core.protocols import Network
 from convreport.core.types import Array, Drawing, PageKind, Sample, Scope, Subject
 from convreport.sections import section
@@ -90,12 +92,22 @@ class Faithfulness:
                 made = of(heat)[index]
                 found["methods"][name] = {
                     **_said(made),
+                    **(self._inside(heat, cells, sample, scope) if index == sample.truth else {}),
                     "drop": faithfulness.gain(whole - made.deleted, _mean(fall)),
                     "rise": faithfulness.gain(made.inserted - empty, _mean(rise)),
                 }
             explained.append(found)
         how = {"steps": self.steps, "blur": faithfulness.BLUR, "random": faithfulness.RANDOM}
         return Drawing((), {"layer": layer, "classes": explained, **how})
+
+    def _inside(self, heat: Array, cells: tuple[int, int], sample: Sample, scope: Scope) -> dict[str, Any]:
+        """Does the map point into the object, and how much of it lies there? Only where the object's mask is known."""
+        if sample.mask is None:
+            return {}
+        height, width = sample.mask.shape
+        at_picture = fit_of((height, width), size_for(scope.card.input, (height, width)), scope.fit).back(heat)
+        pointing, energy = faithfulness.inside(at_picture, sample.mask, (height // cells[0], width // cells[1]))
+        return {"pointing": pointing, "energy": short(energy), "covers": short(sample.mask.mean())}
 
 
 def _said(made: faithfulness.Curves) -> dict[str, Any]:

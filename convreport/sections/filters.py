@@ -1,10 +1,11 @@
 """The pattern each filter looks for."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from convreport.core import layers, recipes, tiles
+from convreport.core.numbers import short
 from convreport.core.objectives import channel
 from convreport.core.protocols import Network
 from convreport.core.types import Drawing, PageKind, Scope, Subject
@@ -28,8 +29,7 @@ class Filters:
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The chosen units of the chosen layers that are stacks of maps."""
         recipes.find(self.recipe, self.preset, scope.recipes)
-        chosen = layers.telling(scope.card) if scope.chosen is None else list(scope.chosen)
-        shown = [layer for layer in chosen if layers.is_map(layer)]
+        shown = layers.shown(scope.card, scope.chosen)
         must_exist(scope.units, shown)
         return [
             Subject(layer=layer.path, unit=unit) for layer in shown for unit in pick(scope.units, layer, scope.seed)
@@ -54,9 +54,15 @@ class Filters:
         return "No layer of the chosen ones has an output that is a stack of maps."
 
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
-        """One tile a unit, with the score it reached, the one it began with, and how specific it is."""
+        """One tile a unit, with the score it reached, the one it began with, how specific it is, and the highest value the
+        unit has anywhere on it, to be compared with what it has on pictures.
+        """
         objectives = [channel(subject.layer or "", subject.unit or 0) for subject in batch]
         recipe = recipes.find(self.recipe, self.preset, scope.recipes)
         ascent = net.ascend(objectives, recipe, scope.seed)
         names = [f"The pattern that unit {subject.unit} of {subject.layer} seeks" for subject in batch]
-        return tiles.drawings(ascent, names, recipe, self.preset)
+        peaks = net.peaks(ascent.pictures, batch[0].layer or "", [subject.unit or 0 for subject in batch])
+        made = tiles.drawings(ascent, names, recipe, self.preset)
+        if peaks is None:
+            return made
+        return [replace(one, facts={**one.facts, "peak": short(peak)}) for one, peak in zip(made, peaks, strict=True)]

@@ -21,12 +21,6 @@ from tests.models import sample
 SEED = 77_000  # of scenes that were in no training
 
 
-def points_at(mask, place, by):
-    """Is any of the object within `by` pixels of a place, along the axes?"""
-    row, column = place
-    return bool(mask[max(0, row - by) : row + by + 1, max(0, column - by) : column + by + 1].any())
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenes", type=int, default=500)
@@ -55,11 +49,9 @@ def main():
                 heat = explain.heatmap(name, net, one, "stretch", words.layer, look, scene.label)
             seconds[name] += time.monotonic() - started
             large = pixels.resize(heat, *mask.shape)
-            hottest = np.unravel_index(large.argmax(), large.shape)
             curves = faithfulness.curves(net, planes, heat)[scene.label]
-            whole = large.sum()
-            energy = float(large[mask].sum() / whole) if whole > 0 else 0.0
-            table[name].append((points_at(mask, hottest, stride), energy, curves.deleted, curves.inserted))
+            pointing, energy = faithfulness.inside(large, mask, (stride, stride))
+            table[name].append((pointing, energy, curves.deleted, curves.inserted))
     share = float(np.mean([np.asarray(scenes.scene(index, seed=SEED).mask).mean() for index in range(50)]))
     print(f"{len(table['random'])} scenes, layer {words.layer}; objects cover {share:.0%} of a scene")
     print("| method | pointing | energy inside | deletion | insertion | ms a map |")

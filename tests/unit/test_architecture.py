@@ -20,10 +20,12 @@ STORY = {
     "highlights",
     "recall",
     "verify",
+    "examples",
+    "survey",
 }  # the build and its long chapters
 MIDDLE = {
     "config", "model", "sections", "pages", "viewer", "summary", "wording", "templating", "site", "atlas", "demo",
-    "export", "publish", "workflow", "contract", "check",
+    "export", "publish", "workflow", "contract", "check", "alerts",
 }  # fmt: skip
 OWNERS = {
     "tensorflow": {"model", "demo.train"},
@@ -36,8 +38,8 @@ OWNERS = {
 }
 # The middle may use its own package, core, and these: the folder of an atlas and the demo's scenes are plain data.
 ALLOWED = {
-    "pages": {"atlas", "summary", "templating", "viewer", "wording"}, "viewer": {"atlas", "summary"}, "summary": set(),
-    "export": {"atlas", "summary", "templating", "viewer"}, "templating": {"wording"}, "wording": set(),
+    "pages": {"alerts", "atlas", "summary", "templating", "viewer", "wording"}, "alerts": {"summary", "wording"}, "viewer": {"atlas", "summary"}, "summary": set(),
+    "export": {"alerts", "atlas", "summary", "templating", "viewer"}, "templating": {"wording"}, "wording": set(),
     "site": {"atlas"}, "publish": {"atlas"}, "contract": {"atlas"}, "check": {"summary"}, "workflow": {"atlas"}, "atlas": set(),
     "config": set(), "sections": set(), "model": {"demo"}, "demo": set(),
 }  # fmt: skip

@@ -51,19 +51,39 @@
     return blobs.get(file);
   }
 
-  /** Paint tile `place` of a sheet as a background, half a pixel in from its edges so that neighbours do not bleed in. */
-  function paintTile(node, sheet, file, place, up) {
-    const columns = Math.min(sheet.columns, file.units.length);
-    const rows = Math.ceil(file.units.length / sheet.columns);
-    const at = [place % sheet.columns, Math.floor(place / sheet.columns)];
-    const share = [columns, rows].map((count, axis) => {
-      const side = sheet.tile[1 - axis];
-      const size = (count * side) / (side - 1);
-      return { size, offset: (at[axis] * side + 0.5) / (side - 1) / (size - 1) };
+  const percent = (share) => `${share < 0.0995 ? Number((share * 100).toPrecision(2)) : Math.round(share * 100)} %`;
+
+  /** Paint a region (top, left, height, width) of a picture of a size (height, width) as a background, half a pixel in
+   *  from its edges so that neighbours do not bleed in. */
+  function paintRegion(node, url, whole, region) {
+    const share = [1, 0].map((axis) => {
+      const side = region[2 + axis] - 1;
+      const size = whole[axis] / side;
+      return { size, offset: size > 1 ? (region[axis] + 0.5) / side / (size - 1) : 0 };
     });
-    node.style.backgroundImage = `url("${source(up, file.file)}")`;
+    node.style.backgroundImage = `url("${url}")`;
     node.style.backgroundSize = share.map((one) => `${one.size * 100}%`).join(" ");
     node.style.backgroundPosition = share.map((one) => `${one.offset * 100}%`).join(" ");
+  }
+
+  /** Tile `place` of a sheet; with `part` only that part of it, (top, left, height, width) in its pixels. */
+  function paintTile(node, sheet, file, place, up, part = [0, 0, ...sheet.tile]) {
+    const columns = Math.min(sheet.columns, file.units.length);
+    const rows = Math.ceil(file.units.length / sheet.columns);
+    const [row, column] = [Math.floor(place / sheet.columns), place % sheet.columns];
+    const region = [row * sheet.tile[0] + part[0], column * sheet.tile[1] + part[1], part[2], part[3]];
+    paintRegion(node, source(up, file.file), [rows * sheet.tile[0], columns * sheet.tile[1]], region);
+  }
+
+  /** Where crop `index` of three rows of three lies on a tile of them. */
+  function cropOf(tile, facts, index) {
+    const gap = (2 * tile[0]) / facts.crop[0]; // the report's are smaller than they were cut
+    const [high, wide] = tile.map((side) => (side - 2 * gap) / 3);
+    return [Math.floor(index / 3) * (high + gap), (index % 3) * (wide + gap), high, wide];
+  }
+
+  function shapeOf(tile) {
+    return `${tile[1]} / ${tile[0]}`;
   }
 
   function findTile(sheet, unit) {
@@ -162,7 +182,7 @@
   }
 
   /** The ways to order the units of a layer: (name, what stands under a tile, order). */
-  function orders(answers, number, prefix) {
+  function orders(units, answers, number, prefix) {
     const score = (one) => one.facts[number];
     const text = (one) => prefix + short(score(one));
     const ways = new Map([
@@ -170,6 +190,14 @@
       ["high", ["highest first", text, (a, b) => score(b) - score(a)]],
       ["low", ["lowest first", text, (a, b) => score(a) - score(b)]],
     ]);
+    if (units.some((one) => one.facts.share !== undefined)) {
+      const share = (one) => one.facts.share ?? -1;
+      ways.set("share", ["closest to its pattern first", (one) => (one.facts.share === undefined ? "" : percent(one.facts.share)), (a, b) => share(b) - share(a)]);
+    }
+    if (units.some((one) => one.facts.class)) {
+      const selective = (one) => one.facts.class?.selectivity ?? -1;
+      ways.set("class", ["most selective first", (one) => (one.facts.class ? `${one.facts.class.name} ${short(one.facts.class.selectivity)}` : ""), (a, b) => selective(b) - selective(a)]);
+    }
     for (const one of answers) {
       ways.set(`to ${one.slug}`, [`answer to ${one.name}`, ({ unit }) => short(one.most[unit]), (a, b) => one.most[b.unit] - one.most[a.unit]]);
     }
@@ -184,6 +212,7 @@
     const all = [
       ["specific", verdict("specific")], ["shared", verdict("shared")], ["unspecific", verdict("unspecific")],
       ["no response found", ({ facts }) => facts.responds === false],
+      ["no example", ({ facts }) => facts.best?.length === 0],
       ...(rectified.length ? [["silent on every picture", silent], ["answering some picture", (one) => !silent(one)]] : []),
     ];
     return new Map(all.map(([name, test]) => [name, [test, units.filter(test).length]]).filter(([, [, count]]) => count && count < units.length));
@@ -219,6 +248,16 @@
     };
   }
 
+  /** What a unit's crops show, in words: "dots 5, stripes 3", and how near they come to its pattern. */
+  function origins(facts) {
+    const counts = new Map();
+    for (const [name, said] of facts.from) counts.set(said || name, (counts.get(said || name) ?? 0) + 1);
+    const words = [...counts].sort((a, b) => b[1] - a[1]).map(([word, count]) => (count > 1 ? `${word} ${count}` : word));
+    if (words.length > 5) words.splice(4, words.length, `${words.length - 4} more`);
+    if (facts.share !== undefined) words.push(`the best reaches ${percent(facts.share)} of its pattern`);
+    return words.join(" · ");
+  }
+
   const painters = new Set(); // each paints all its tiles at once, for the printer
 
   async function unitGrid(box) {
@@ -226,7 +265,7 @@
     const data = await load(box.dataset.source);
     const sheet = data.sheets[box.dataset.figure];
     const units = sheet.units.map((facts) => ({ unit: facts.unit, facts }));
-    const ways = orders(data.answers, box.dataset.number, box.dataset.prefix || "");
+    const ways = orders(units, data.answers, box.dataset.number, box.dataset.prefix || "");
     const groups = kinds(units, data.answers);
     // One grid of a page has the short addresses; in the report, where many layers share a page, each has its own.
     const linked = box.hasAttribute("data-main") || !document.querySelector(".cr-units[data-main]");
@@ -234,10 +273,17 @@
     let order = units;
 
     const grid = el("div", { className: "cr-grid", role: "group", ariaLabel: `Units of ${data.name}` });
+    const rows = box.dataset.figure === "crops"; // a unit a row: its pattern, then its crops
+    const pattern = rows ? data.sheets.pattern : null;
+    if (rows) grid.classList.add("cr-rows");
     const paint = (button) => {
       if (button.painted) return;
       const { file, place } = findTile(sheet, button.unit);
-      paintTile(button.firstChild, sheet, file, place, up);
+      if (rows) {
+        [...button.querySelectorAll(".cr-crop")].forEach((crop, index) => paintTile(crop, sheet, file, place, up, cropOf(sheet.tile, button.facts, index)));
+        const own = pattern && findTile(pattern, button.unit);
+        if (own) paintTile(button.firstChild, pattern, own.file, own.place, up);
+      } else paintTile(button.firstChild, sheet, file, place, up);
       button.painted = true;
       painter.unobserve(button);
     };
@@ -248,9 +294,18 @@
     const buttons = new Map(units.map(({ unit, facts }) => {
       const label = el("span", { className: "cr-label" }, el("b", { textContent: unit }), el("span"));
       const button = el("button", { type: "button", className: "cr-unit" }, el("span", { className: "cr-tile" }), label);
+      if (rows) {
+        const crops = facts.best.map(() => el("span", { className: "cr-tile cr-crop" }));
+        if (!crops.length) crops.push(el("span", { className: "cr-none", textContent: `answered none of ${facts.pictures.toLocaleString("en")} pictures` }));
+        crops.forEach((crop) => crop.style.setProperty("--shape", shapeOf(sheet.tile)));
+        button.append(el("span", { className: "cr-crops" }, ...crops), el("span", { className: "cr-origin", textContent: origins(facts) }));
+        button.style.setProperty("--shape", pattern ? shapeOf(pattern.tile) : "1");
+        if (!pattern || !findTile(pattern, unit)) button.firstChild.hidden = true;
+      }
       if (facts.responds === false) button.firstChild.append(el("span", { className: "cr-none", textContent: "no response found" }));
       button.unit = unit;
-      button.style.setProperty("--shape", `${sheet.tile[1]} / ${sheet.tile[0]}`);
+      button.facts = facts;
+      if (!rows) button.style.setProperty("--shape", shapeOf(sheet.tile));
       button.onclick = () => open(view(unit));
       painter.observe(button);
       return [unit, button];
@@ -283,7 +338,7 @@
       order = units.filter((one) => (!inside || inside(one.unit)) && (!kind || kind(one)) && (!spread || spread.keeps(one))).sort(compare);
       grid.replaceChildren(...order.map((one) => {
         const button = buttons.get(one.unit);
-        button.lastChild.lastChild.textContent = text(one);
+        button.querySelector(".cr-label").lastChild.textContent = text(one);
         return button;
       }));
       count.textContent = order.length === units.length ? `${units.length} units` : `${order.length} of ${units.length} units`;
@@ -326,8 +381,12 @@
     for (const [name, sheet] of Object.entries(data.sheets)) {
       const found = findTile(sheet, unit);
       if (!found) continue;
+      if (name === "crops") {
+        natural(sheet, found, sheet.units.find((one) => one.unit === unit), up, pictures, rows);
+        continue;
+      }
       const tile = el("div", { className: `cr-tile cr-${name}`, role: "img", ariaLabel: `${name} of unit ${unit}` });
-      tile.style.setProperty("--shape", `${sheet.tile[1]} / ${sheet.tile[0]}`);
+      tile.style.setProperty("--shape", shapeOf(sheet.tile));
       paintTile(tile, sheet, found.file, found.place, up);
       pictures.append(tile);
       const facts = sheet.units.find((one) => one.unit === unit);
@@ -342,6 +401,10 @@
       if ("span" in facts) rows.push(["weights", `${short(facts.least)} … ${short(facts.most)}`]);
     }
     const side = el("div", {}, table(rows));
+    const wired = data.circuits?.[unit];
+    for (const [links, title] of wired ? [[wired.inputs, "It reads most"], [wired.consumers, "It is read most by"]] : []) {
+      if (links.length) side.append(el("h3", { textContent: title }), wires(links, data, up));
+    }
     const answers = data.answers.filter((one) => unit < one.channels);
     if (answers.length) {
       answers.sort((a, b) => b.most[unit] - a.most[unit]);
@@ -351,6 +414,59 @@
     }
     side.append(el("p", { className: "cr-hint", textContent: hint }));
     return el("div", { className: "cr-body" }, pictures, side);
+  }
+
+  /** The crops of a unit, each with what it shows, and what was measured of the unit over all examples. */
+  function natural(sheet, found, facts, up, pictures, rows) {
+    const count = facts.pictures.toLocaleString("en");
+    const crops = facts.best.map((value, index) => {
+      const crop = el("span", { className: "cr-tile cr-crop", role: "img", ariaLabel: `Crop ${index + 1}: ${facts.from[index].filter(Boolean).join(", ")}` });
+      crop.style.setProperty("--shape", shapeOf(sheet.tile));
+      paintTile(crop, sheet, found.file, found.place, up, cropOf(sheet.tile, facts, index));
+      const [row, column] = facts.at[index];
+      if (Math.abs(row - 0.5) + Math.abs(column - 0.5) > 0.01) { // a window that is all of the picture does not tell where
+        const spot = el("i", { className: "cr-spot" });
+        Object.assign(spot.style, { top: `${row * 100}%`, left: `${column * 100}%` });
+        crop.append(spot);
+      }
+      return el("figure", {}, crop, el("figcaption", {}, `${facts.from[index][1] || facts.from[index][0]} `, el("b", { textContent: short(value) })));
+    });
+    pictures.append(el("h3", { textContent: crops.length ? `What it answered most, of ${count} pictures` : `It answered none of ${count} pictures` }));
+    if (crops.length) pictures.append(el("div", { className: "cr-natural" }, ...crops));
+    rows.push([`highest on ${count} pictures`, short(facts.most)]);
+    if (facts.share !== undefined) rows.push(["of the highest on its pattern", percent(facts.share)]);
+    rows.push(["mean", short(facts.mean)], ["above zero", `at ${percent(facts.positive)} of places, on ${percent(facts.answering)} of pictures`]);
+    if (facts.class) rows.push(["driven most by", `${facts.class.name}, selectivity ${short(facts.class.selectivity)}`]);
+    pictures.append(small(facts));
+  }
+
+  /** A small histogram of the highest answers to the pictures. */
+  function small({ histogram: { low, width, counts } }) {
+    const most = Math.max(...counts);
+    const bars = counts.map((count) => el("i", { title: String(count) }));
+    bars.forEach((bar, place) => bar.style.setProperty("--share", counts[place] / most));
+    const ends = el("div", { className: "cr-ends" }, el("span", { textContent: short(low) }), el("span", { textContent: "highest answer to each picture" }), el("span", { textContent: short(low + width * counts.length) }));
+    return el("div", { className: "cr-spread", role: "img", ariaLabel: `How the highest answers to the pictures are spread, from ${short(low)} to ${short(low + width * counts.length)}` }, el("div", { className: "cr-bars" }, ...bars), ends);
+  }
+
+  /** Links from unit to unit, with the pattern of each where its layer's page has one, by the norm of the kernel between. */
+  function wires(links, data, up) {
+    const most = links[0][2];
+    return el("div", { className: "cr-wires" }, ...links.map(([layer, unit, norm, word]) => {
+      const slug = data.links?.[layer];
+      const tile = slug ? el("span", { className: "cr-tile" }) : null;
+      const words = [tile, el("span", {}, word ? `${word} ` : `${layer} `, el("b", { textContent: unit })), el("i", { title: `norm ${short(norm)}` })];
+      words[2].style.setProperty("--share", norm / most);
+      if (!slug) return el("span", { className: "cr-alone" }, ...words);
+      const link = el("a", { href: layer === data.name ? `#u${unit}` : `${up}layers/${slug}.html#u${unit}` }, ...words);
+      load(`${up}data/layer-${slug}.js`).then((other) => {
+        const sheet = other.sheets.pattern ?? other.sheets.crops;
+        const found = sheet && findTile(sheet, unit);
+        if (found) paintTile(tile, sheet, found.file, found.place, up);
+        else link.href = link.href.replace(/#u\d+$/, ""); // its page does not show that unit
+      }, () => {});
+      return link;
+    }));
   }
 
   /** (highest value, percentile among the channels of the layer) of one unit on one picture. */

@@ -1,0 +1,150 @@
+"""What each filter reads, and what reads it."""
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+
+from convreport.core import layers
+from convreport.core.circuits import Circuits as Wires
+from convreport.core.kernels import Kernel
+from convreport.core.numbers import short
+from convreport.core.protocols import Network
+from convreport.core.types import Drawing, PageKind, Scope, Subject
+from convreport.core.units import pick
+from convreport.sections import section
+
+Link = tuple[str, int, float]  # layer, unit, norm of the weights between
+
+
+@section
+@dataclass(frozen=True)
+class Circuits:
+    """The units a filter reads most strongly and those that read it, by the norm of the kernel between them."""
+
+    links: int = field(default=4, metadata={"help": "how many of each", "least": 1})
+
+    name: ClassVar[str] = "circuits"
+    page: ClassVar[PageKind] = "layer"
+    batch: ClassVar[int] = 16
+    shaped_by: ClassVar[tuple[str, ...]] = (
+        "convreport.core.circuits", "convreport.core.kernels", "convreport.core.layers", "convreport.model.kernels",
+    )  # fmt: skip
+
+    def subjects(self, scope: Scope) -> Sequence[Subject]:
+        """The chosen layers whose units some convolution makes."""
+        wires = Wires(scope.card)
+        shown = layers.shown(scope.card, scope.chosen)
+        return [Subject(layer=layer.path) for layer in shown if wires.made_by(layer.path, 0)]
+
+    def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
+        """The whole model, the layer, and what else is shown of it, as links lead there."""
+        shown = layers.paths(layers.shown(scope.card, scope.chosen))
+        return {
+            "model": scope.card.digest,
+            "path": subject.layer,
+            "shown": shown,
+            "units": scope.units,
+            "seed": scope.seed,
+        }
+
+    def group(self, subject: Subject) -> Hashable:
+        """All at once."""
+        return None
+
+    def silence(self, scope: Scope) -> str:
+        """Nothing: where no layer is a stack of maps, filters says so."""
+        return ""
+
+    def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
+        """For each chosen unit its strongest inputs and consumers, the strongest first."""
+        walk = _Walk(scope, net)
+        drawings = []
+        for subject in batch:
+            layer = scope.card.layer(subject.layer or "")
+            found = {}
+            for unit in pick(scope.units, layer, scope.seed):
+                inputs, consumers = (
+                    [
+                        [path, place, short(norm), *walk.word(path, place)]
+                        for path, place, norm in _strongest(links, self.links)
+                    ]
+                    for links in (walk.inputs(layer.path, unit), walk.consumers(layer.path, unit))
+                )
+                found[str(unit)] = {"inputs": inputs, "consumers": consumers}
+            drawings.append(Drawing((), {"units": found}))
+        return drawings
+
+
+class _Walk:
+    """From unit to unit along the kernels; a unit is named as the shown layer that holds it, if there is one."""
+
+    def __init__(self, scope: Scope, net: Network) -> None:
+        self._card = scope.card
+        self._wires = Wires(scope.card)
+        self._kernel = cache(net.kernel)
+        self._shown: dict[tuple[str, int], tuple[str, int]] = {}
+        for layer in layers.shown(scope.card, scope.chosen):
+            for unit in range(layer.units):
+                for made in self._wires.made_by(layer.path, unit):
+                    self._shown.setdefault(made, (layer.path, unit))
+
+    def inputs(self, path: str, unit: int) -> Iterator[Link]:
+        """The units of the layers below that this one reads."""
+        for source, of_source in self._wires.made_by(path, unit):
+            below, kernel = self._below(source)
+            if kernel is None:
+                continue
+            first, norms = kernel.strengths(of_source)
+            for place, norm in enumerate(norms):
+                named = self._named(below, first + place)
+                if named is not None:
+                    yield (*named, float(norm))
+
+    def consumers(self, path: str, unit: int) -> Iterator[Link]:
+        """The units of the layers above that read this one."""
+        for source, of_source in self._wires.made_by(path, unit):
+            for reader, channel in self._wires.readers(source, of_source):
+                _, kernel = self._below(reader)
+                if kernel is None:
+                    continue
+                readers, norms = kernel.consumers(channel)
+                for one, norm in zip(readers, norms, strict=True):
+                    yield (*self._shown.get((reader, int(one)), (reader, int(one))), float(norm))
+
+    def word(self, path: str, unit: int) -> list[str]:
+        """The name of the class that a unit of the last layer stands for."""
+        known = path == self._card.end and self._card.head not in ("none", "regression", "binary")
+        return [self._card.label(unit).name] if known and unit < len(self._card.labels) else []
+
+    def _below(self, mixing: str) -> tuple[str, Kernel | None]:
+        read = self._wires.read_by(mixing)
+        kernel = self._kernel(mixing)
+        if read is None or kernel is None:
+            return "", None
+        below, channels = read
+        if kernel.weights.shape[1] > channels and kernel.weights.shape[1] % channels:
+            return below, None
+        whole = kernel.weights.shape[1] > channels
+        return below, kernel.per_channel(channels) if whole else kernel
+
+    def _named(self, below: str, channel: int) -> tuple[str, int] | None:
+        """The unit behind a channel of a layer; the layer's own where several were added; None for the picture's."""
+        made = self._wires.made_by(below, channel)
+        if not made:
+            return None
+        for one in made:
+            if one in self._shown:
+                return self._shown[one]
+        return made[0] if len(made) == 1 else (below, channel)
+
+
+def _strongest(links: Iterator[Link], count: int) -> list[Link]:
+    """The `count` strongest, each unit once."""
+    best: dict[tuple[str, int], float] = {}
+    for path, unit, norm in links:
+        best[path, unit] = float(np.hypot(best.get((path, unit), 0.0), norm))
+    ranked = sorted(best.items(), key=lambda one: (-one[1], one[0]))
+    return [(path, unit, norm) for (path, unit), norm in ranked[:count] if norm > 0]

@@ -1,0 +1,56 @@
+"""Which units are not well."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from convreport.core import health, layers
+from convreport.core.protocols import Network
+from convreport.core.types import Drawing, PageKind, Scope, Subject
+from convreport.sections import section
+from convreport.sections.examples import Examples, survey_key
+
+
+@section
+@dataclass(frozen=True)
+class Health:
+    """Units in health: silent, constant, always-on, saturated and near-duplicate ones among all units of a layer."""
+
+    name: ClassVar[str] = "health"
+    page: ClassVar[PageKind] = "layer"
+    batch: ClassVar[int] = 4096
+    shaped_by: ClassVar[tuple[str, ...]] = (
+        *Examples.shaped_by, "convreport.core.health", "convreport.core.kernels", "convreport.core.circuits",
+        "convreport.model.kernels",
+    )  # fmt: skip
+    of_examples: ClassVar[bool] = True
+
+    def subjects(self, scope: Scope) -> Sequence[Subject]:
+        """The chosen layers that are stacks of maps."""
+        if scope.examples is None or not scope.examples.count:
+            return []
+        return [Subject(layer=layer.path) for layer in layers.shown(scope.card, scope.chosen)]
+
+    def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
+        """The layer and all below it, all the examples, and how pictures are fed."""
+        return survey_key(subject, scope)
+
+    def group(self, subject: Subject) -> Hashable:
+        """One pass for all."""
+        return None
+
+    def silence(self, scope: Scope) -> str:
+        """Why there is nothing to measure; nothing where filters says it already."""
+        return ""
+
+    def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
+        """The numbers of the units that are not well, of each layer."""
+        assert scope.examples is not None
+        surveyed = scope.examples.survey(net, layers.paths(layers.shown(scope.card, scope.chosen)), scope.fit)
+        return [
+            Drawing(
+                (),
+                health.of_layer(scope.card, scope.card.layer(one.layer or ""), surveyed.of(one.layer or "")),
+            )
+            for one in batch
+        ]
