@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 from xml.etree import ElementTree
 
-from convreport import summary
+from convreport import alerts, summary
 from convreport.core.errors import UsageError, did_you_mean
 
 Data = Mapping[str, Any]
@@ -25,6 +25,7 @@ class Thresholds:
     max_silent: float | None = None
     max_grey: float | None = None
     max_failed: float | None = 0.0
+    max_alerts: float | None = None
     min_accuracy: float | None = None
     min_insertion_gain: float | None = None
     min_deletion_gain: float | None = None
@@ -133,6 +134,15 @@ def _failed(data: Data) -> Measured:
     return failed, f"{failed} drawings failed", ""
 
 
+def _alerts(data: Data) -> Measured:
+    if not summary.drawings(data, "health"):
+        return None, "", "the health of no layer was measured"
+    found = [one for one in alerts.alerts(data) if one["pictures"] >= alerts.FEW]
+    if not found:
+        return 0, f"nothing is wrong on {data['examples']['words']}", ""
+    return len(found), f"the worst: {found[0]['said']}", ""
+
+
 def _accuracy(data: Data) -> Measured:
     judged = summary.judged(data)
     if judged is None:
@@ -163,7 +173,7 @@ def _survivors(data: Data) -> Measured:
 
 
 _MEASURED: dict[str, Callable[[Data], Measured]] = {
-    "max_silent": _silent, "max_grey": _grey, "max_failed": _failed, "min_accuracy": _accuracy,
+    "max_silent": _silent, "max_grey": _grey, "max_failed": _failed, "max_alerts": _alerts, "min_accuracy": _accuracy,
     "min_insertion_gain": _gain("rise"), "min_deletion_gain": _gain("drop"), "max_survivors": _survivors,
 }  # fmt: skip
 

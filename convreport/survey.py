@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -193,7 +194,7 @@ def _read(file: Path, suspects: Mapping[str, list[tuple[int, int, float]]]) -> P
             done, skipped, reason = (str(word) for word in kept["told"])
             failed = [str(word) for word in kept["failed"]]
         file.touch()
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):
         return None
     return Progress(int(done), int(skipped), reason, tallies, dict(zip(failed[::2], failed[1::2], strict=True)))
 

@@ -43,9 +43,11 @@ def convreport():
 
 @pytest.fixture(scope="session")
 def small_atlas(tmp_path_factory):
-    """The demo with four filters a layer and three pictures, built by the command; not to be changed by a test."""
+    """The demo with four filters a layer, three pictures and 96 scenes, built by the command; not to be changed by a test."""
     folder = tmp_path_factory.mktemp("small") / "atlas"
-    done = run_convreport("build", "demo", "--out", folder, "--filters", "4", "--max-images", "3")
+    done = run_convreport(
+        "build", "demo", "--out", folder, "--filters", "4", "--max-images", "3", "--max-examples", "96"
+    )
     assert done.returncode == 0, done.stderr + done.stdout
     return folder
 

@@ -28,7 +28,7 @@ class Spread:
         """Empty bins around the first values, (n, units)."""
         low = values.min(0).astype(np.float64)
         span = values.max(0) - low
-        least = np.maximum(np.abs(low), 1) * 2.0**-10
+        least = np.maximum(np.abs(low) * 2.0**-10, 1e-12)
         return cls(low, np.maximum(span, least) / BINS, np.zeros((values.shape[1], BINS), np.int64))
 
     def add(self, values: Array) -> None:

@@ -1,6 +1,7 @@
 """What a cell of a map has seen of a picture: the window of its receptive field, cut out of the picture itself."""
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from PIL import Image
@@ -89,8 +90,12 @@ def cut(picture: Pixels, window: Window, size: tuple[int, int]) -> Pixels:
         box.append((low, high))
     (top, bottom), (left, right) = box
     high_, wide = (one.stop - one.start for one in into)
-    small = Image.fromarray(np.ascontiguousarray(picture[..., :3])).resize(
-        (wide, high_), Image.Resampling.BICUBIC, box=(left, top, right, bottom)
-    )
+    # Only what lies in the window is handed on: a resampling filter would reach beyond its box.
+    above, before = int(top), int(left)
+    inside = np.ascontiguousarray(picture[above : ceil(bottom - 1e-9), before : ceil(right - 1e-9), :3])
+    small = Image.fromarray(inside).resize(
+        (wide, high_), Image.Resampling.BICUBIC,
+        box=(left - before, top - above, min(right - before, inside.shape[1]), min(bottom - above, inside.shape[0])),
+    )  # fmt: skip
     made[into[0], into[1]] = np.asarray(small)
     return made

@@ -29,7 +29,7 @@ def kernel_of(operation: Any) -> Kernel | None:
 
 
 def _depthwise(operation: Any) -> Kernel:
-    apart = _flat(operation.depthwise_kernel)
+    apart = _flat(operation.kernel)
     channels, multiplier = apart.shape[1:]
     return Kernel(apart.reshape(len(apart), 1, -1), np.repeat(np.arange(channels), multiplier))
 

@@ -19,7 +19,7 @@ from convreport.demo import scenes
 from convreport.pipeline import build
 from convreport.sections import configure
 
-FEW = ("--filters", "4", "--max-images", "2")
+FEW = ("--filters", "4", "--max-images", "2", "--max-examples", "48")
 
 
 def atlas_json(folder, slug="demo"):
@@ -71,6 +71,8 @@ def test_a_build_killed_in_the_middle_is_taken_up_where_it_stopped(small_atlas, 
         "4",
         "--max-images",
         "3",
+        "--max-examples",
+        "96",
     ]
     started = subprocess.Popen([*words, "--json"], stdout=subprocess.PIPE, text=True)
     for line in started.stdout:
@@ -111,7 +113,9 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_drawn(convreport, tmp_path):
 
 
 def test_more_filters_draw_only_the_new_ones(atlas_copy, convreport):
-    done = convreport("build", "demo", "-o", atlas_copy, "--filters", "6", "--max-images", "3", "--json")
+    done = convreport(
+        "build", "demo", "-o", atlas_copy, "--filters", "6", "--max-images", "3", "--max-examples", "96", "--json"
+    )
     assert done.returncode == 0, done.stderr
     finished = [json.loads(line) for line in done.stdout.splitlines() if "SectionFinished" in line]
     filters = next(event for event in finished if event["section"] == "filters")
@@ -120,7 +124,19 @@ def test_more_filters_draw_only_the_new_ones(atlas_copy, convreport):
 
 def test_a_changed_option_redraws_only_what_it_shapes(atlas_copy, convreport):
     done = convreport(
-        "build", "demo", "-o", atlas_copy, "--filters", "4", "--max-images", "3", "--cam-score", "probability", "--json"
+        "build",
+        "demo",
+        "-o",
+        atlas_copy,
+        "--filters",
+        "4",
+        "--max-images",
+        "3",
+        "--max-examples",
+        "96",
+        "--cam-score",
+        "probability",
+        "--json",
     )
     counts = {
         e["section"]: e["drawn"] for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "SectionFinished"
@@ -319,7 +335,9 @@ def test_a_model_of_another_format_is_left_out_and_told(atlas_copy, convreport):
     done = convreport("site", atlas_copy)
     assert done.returncode == 0, done.stderr
     assert "demo was written by another version of convreport and is left out" in done.stdout
-    again = convreport("build", "demo", "--out", atlas_copy, "--filters", "4", "--max-images", "3")
+    again = convreport(
+        "build", "demo", "--out", atlas_copy, "--filters", "4", "--max-images", "3", "--max-examples", "96"
+    )
     assert again.returncode == 0 and "left out" not in again.stdout
     assert atlas_json(atlas_copy)["format"] == FORMAT
 
