@@ -3,4 +3,4 @@
 from convreport.api import Atlas, build
 
 __all__ = ["Atlas", "build"]
-__version__ = "0.4.0"
+__version__ = "0.5.0"

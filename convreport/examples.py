@@ -12,7 +12,7 @@ import numpy as np
 
 from convreport import survey
 from convreport.core import samples, truth
-from convreport.core.errors import ImageError
+from convreport.core.errors import ConvreportError, ImageError
 from convreport.core.events import Emit
 from convreport.core.examples import Survey
 from convreport.core.protocols import Network, Plan
@@ -106,7 +106,7 @@ class Gallery:
     emit: Emit
     scratch: Path
     fresh: bool = False
-    _surveys: dict[tuple[str, ...], Survey] = field(default_factory=dict)
+    _surveys: dict[tuple[str, ...], Survey | ConvreportError] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -145,8 +145,14 @@ class Gallery:
         """Show all of them to the network; what was surveyed before in just this way is read back."""
         asked = tuple(layers)
         if asked not in self._surveys:
-            self._surveys[asked] = survey.conduct(self, net, asked, fit, self.scratch, self.emit, fresh=self.fresh)
-        return self._surveys[asked]
+            try:
+                self._surveys[asked] = survey.conduct(self, net, asked, fit, self.scratch, self.emit, fresh=self.fresh)
+            except ConvreportError as error:  # it would fail again for each unit that asks
+                self._surveys[asked] = error
+        found = self._surveys[asked]
+        if isinstance(found, ConvreportError):
+            raise found
+        return found
 
     def _sample(self, number: int) -> Sample | None:
         try:

@@ -25,8 +25,9 @@ from convreport.core.types import Array, Sample
 from convreport.drawing import code_digest, versions
 
 BLOCK = 64  # pictures between two moments at which the pass could be taken up again
-BATCH = 16  # pictures a call of the network
+BATCH = 16  # pictures of 224 x 224 a call of the network; fewer larger ones, more small ones up to a block
 KEEP_EVERY = 10.0  # seconds
+MOST_GROUPS = 1000  # classes or folders whose means are kept
 KEPT_UNUSED = 7 * 24 * 3600  # seconds a finished survey is kept
 SHAPED_BY = (
     "convreport.survey", "convreport.examples", "convreport.core.tally", "convreport.core.kernels",
@@ -55,6 +56,7 @@ def conduct(
     """
     started = time.monotonic()
     groups = sorted({said for number in range(examples.count) if (said := examples.said(number))})
+    groups = groups if len(groups) <= MOST_GROUPS else []  # as many as that are no classes
     place = {said: index for index, said in enumerate(groups)}
     suspects = _suspects(net, layers)
     file = scratch / f"survey-{_key(examples, net.card, layers, fit)}.npz"
@@ -142,8 +144,10 @@ def _together(
     known.sort(key=lambda one: (one[1].shape, one[2], one[0]))
     for (_, raw), group in groupby(known, key=lambda one: (one[1].shape, one[2])):
         same = list(group)
-        for first in range(0, len(same), BATCH):
-            some = same[first : first + BATCH]
+        area = same[0][1].shape[0] * same[0][1].shape[1]
+        size = min(max(BATCH * 224 * 224 // area, 1), BLOCK)
+        for first in range(0, len(same), size):
+            some = same[first : first + size]
             yield [one[0] for one in some], np.stack([one[1] for one in some]), raw
 
 

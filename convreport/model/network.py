@@ -173,7 +173,8 @@ class KerasNetwork:
 
         `pictures` as an Ascent has them. None where they are not of the size that the layer needs.
         """
-        height, width = self.card.input[:2]
+        height, width, channels = self.card.input
+        pictures = pictures[..., :1] if channels == 1 else pictures  # gray ones come in three equal planes
         sizeless = reach.takes_any_size(self.card, self._understood.wiring, layer)
         if not sizeless and (height, width) != pictures.shape[1:3]:
             return None

@@ -48,7 +48,8 @@ def test_a_model_at_hand_with_pictures_at_hand(tmp_path):
     assert atlas.site.is_file() and atlas.page.is_file()
     drawn = {section["name"]: len(section["drawings"]) for section in atlas.facts["sections"]}
     assert drawn == {
-        "overview": 1, "kernels": 4, "filters": 2, "classes": 2, "gradcam": 2, "faithfulness": 2, "activations": 6, "sanity": 2,
+        "overview": 1, "kernels": 4, "filters": 2, "examples": 2, "health": 2, "circuits": 2, "classes": 2, "gradcam": 2,
+        "faithfulness": 2, "activations": 6, "sanity": 2, "shortcuts": 0,
     }  # fmt: skip
     assert atlas.drawn == sum(drawn.values())
     assert [sample["name"] for sample in atlas.facts["samples"]] == ["array", "photo"]
@@ -71,7 +72,7 @@ def test_after_training_only_what_changed_is_drawn_again(tmp_path):
     head.set_weights([weight + 0.1 for weight in head.get_weights()])
     atlas = convreport.build(model, **words)
     drawn = {section["name"]: len(section["drawings"]) for section in atlas.facts["sections"]}
-    redrawn = ("overview", "classes", "gradcam", "faithfulness", "sanity")  # what rests on the head
+    redrawn = ("overview", "circuits", "classes", "gradcam", "faithfulness", "sanity")  # what rests on the head
     assert atlas.drawn == sum(drawn[name] for name in redrawn) < sum(drawn.values())
 
 

@@ -40,7 +40,8 @@ def test_a_rebuild_in_which_nothing_changed_draws_nothing_and_never_imports_tens
         path: path.stat().st_mtime_ns for path in atlas_copy.rglob("*") if path.is_file() and "cache" not in path.parts
     }
     code = (
-        "import sys; sys.argv = ['convreport', 'build', 'demo', '--out', sys.argv[1], '--filters', '4', '--max-images', '3'];"
+        "import sys; sys.argv = ['convreport', 'build', 'demo', '--out', sys.argv[1], '--filters', '4', '--max-images', '3',"
+        "'--max-examples', '96'];"
         "from convreport.cli import app; app(standalone_mode=False);"
         "print(sorted({'tensorflow', 'keras', 'mkdocs'} & set(sys.modules)))"
     )

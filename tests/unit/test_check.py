@@ -135,3 +135,16 @@ def test_what_cannot_be_checked_is_a_sentence(small_atlas, tmp_path):
     assert done.exit_code == 2 and "no format 'xml'" in done.stderr
     done = run("check", small_atlas, "--baseline", small_atlas / "docs/demo/atlas.json")
     assert done.exit_code == 0 and "0 of 3 shared pictures" in done.stdout
+
+
+def test_alerts_are_counted_where_health_was_measured(small_atlas):
+    data = json.loads((small_atlas / "docs/demo/atlas.json").read_bytes())
+    (kept,) = check(data, Thresholds(max_failed=None, max_alerts=50))
+    assert kept.outcome == "passed" and kept.value == 0, "96 scenes are too few for more than hints"
+    health = next(one for one in data["sections"] if one["name"] == "health")
+    health["drawings"][0]["facts"] |= {"silent": [3], "pictures": 500}
+    (lost,) = check(data, Thresholds(max_failed=None, max_alerts=0))
+    assert lost.outcome == "failed" and "1 of the 16 units of block1_conv1 is silent" in lost.said
+    data["sections"] = [one for one in data["sections"] if one["name"] != "health"]
+    (unknown,) = check(data, Thresholds(max_failed=None, max_alerts=0))
+    assert unknown.outcome == "error" and "health of no layer was measured" in unknown.said

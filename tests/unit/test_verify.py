@@ -123,3 +123,17 @@ def test_what_cannot_be_verified_is_a_sentence(mine, tmp_path):
     convreport.build(models.small("live"), out=tmp_path / "b", sections=["overview"], max_images=1)
     with pytest.raises(UsageError, match="at hand in Python"):
         recall(Atlas.open(tmp_path / "b", create=False), "live", configure)
+
+
+def test_other_examples_are_named(tmp_path):
+    draw = np.random.default_rng(1)
+    for number in range(4):
+        (tmp_path / "many").mkdir(exist_ok=True)
+        Image.fromarray(draw.integers(0, 255, (40, 40, 3), np.uint8)).save(tmp_path / f"many/{number}.png")
+    words = ("--sections", "examples,health", "--layers", "block1_conv1", "--filters", "2", "--out", tmp_path / "a")
+    assert run("build", "demo", "--examples", tmp_path / "many", *words).exit_code == 0
+    agreed = run("verify", tmp_path / "a", "--sample", "9")
+    assert agreed.exit_code == 0 and "agrees  examples, block1_conv1 unit 1: pixels alike to 1.0000" in agreed.stdout
+    Image.new("RGB", (40, 40), (9, 99, 199)).save(tmp_path / "many/2.png")
+    done = run("verify", tmp_path / "a", "--sample", "9")
+    assert done.exit_code == 1 and "differs examples: they are others now, 4 files" in done.stdout
