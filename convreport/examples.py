@@ -22,6 +22,7 @@ from convreport.demo import scenes
 
 SCENES = 2000  # drawn for the demo where nothing else is said
 READERS = min(8, os.cpu_count() or 1)  # threads that read pictures
+TRIED = 16  # files, one of which must be a picture
 ENDS = 1 << 16  # bytes of each end of a file that its digest rests on
 
 
@@ -163,8 +164,17 @@ class Gallery:
 
 
 def gallery(plan: Plan, shown: Sequence[Sample], scratch: Path, emit: Emit) -> Gallery:
-    """The examples of a plan: what --examples names, else scenes for the demo, else the atlas's own pictures."""
-    return Gallery(_source(plan, shown), emit, scratch, fresh=plan.fresh)
+    """The examples of a plan: what --examples names, else scenes for the demo, else the atlas's own pictures.
+
+    ImageError where nothing is named, or none of the first files can be read: that costs nothing yet.
+    """
+    found = Gallery(_source(plan, shown), emit, scratch, fresh=plan.fresh)
+    if plan.examples and not any(sample is not None for sample in found.samples(range(min(found.count, TRIED)))):
+        raise ImageError(
+            f"None of the first {min(found.count, TRIED)} files given with --examples can be read as a picture.",
+            "Give PNG, JPEG, WebP, TIFF, GIF or BMP files, or arrays (.npy, .npz).",
+        )
+    return found
 
 
 def _source(plan: Plan, shown: Sequence[Sample]) -> Source:

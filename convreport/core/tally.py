@@ -59,11 +59,12 @@ class Spread:
 class Tally:
     """Of each unit of a layer the strongest responses, one a picture, and sums over all pictures and positions.
 
-    `best` (units, KEPT) in falling order, -inf where there are fewer pictures; `who` the pictures' numbers; `cells` their
-    (row, column) on the map, the first in reading order where several are equal. `total` sums the means over the map,
-    `positive` the shares of positions above zero, `full` those at the activation's ceiling; `answering` counts pictures
-    with a position above zero. `drive` (units, groups) sums the mean of what is above zero over the pictures of each group.
-    `pairs` (near-duplicate kernels, 6): count, sums of x, y, x x, y y and x y over all positions, from the first means on.
+    `best` (units, KEPT) in falling order, -inf where there are fewer pictures; `who` the pictures' numbers; `cells` where on
+    the map that was, (row, column, rows, columns), the first in reading order where several are equal. `total` sums the
+    means over the map, `positive` the shares of positions above zero, `full` those at the activation's ceiling; `answering`
+    counts pictures with a position above zero. `drive` (units, groups) sums the mean of what is above zero over the pictures
+    of each group, of which `members` counts. `pairs` (near-duplicate kernels, 6): count, sums of x, y, x x, y y and x y over
+    all positions, less the first means (`origin`). `low`, `width` and `counts` are those of a Spread.
     """
 
     best: Array
@@ -82,7 +83,6 @@ class Tally:
     low: Array
     width: Array
     counts: Array
-    map: Array
     pictures: Array
     suspects: Pairs = field(default=())
 
@@ -95,9 +95,9 @@ class Tally:
 
         return cls(
             np.full((units, KEPT), -np.inf, np.float32), np.full((units, KEPT), -1, np.int64),
-            np.zeros((units, KEPT, 2), np.int32), np.full(units, -np.inf), np.full(units, np.inf), zeros(), zeros(),
+            np.zeros((units, KEPT, 4), np.int32), np.full(units, -np.inf), np.full(units, np.inf), zeros(), zeros(),
             zeros(), zeros(), np.zeros((units, groups)), np.zeros(groups), np.zeros((len(suspects), 6)), zeros(),
-            zeros(), zeros(), np.zeros((units, BINS), np.int64), np.zeros(2, np.int64), np.zeros(1, np.int64), suspects,
+            zeros(), zeros(), np.zeros((units, BINS), np.int64), np.zeros(1, np.int64), suspects,
         )  # fmt: skip
 
     def arrays(self) -> dict[str, Array]:
@@ -114,7 +114,6 @@ class Tally:
         self._count(seen, groups)
         self._keep_best(seen, numbers)
         self._correlate(seen.maps)
-        self.map = np.array(seen.maps.shape[1:3])
         self.pictures = self.pictures + len(numbers)
 
     def _count(self, seen: Responses, groups: Array) -> None:
@@ -192,9 +191,9 @@ class Tally:
         return low, float(self.width[unit]), [int(count) for count in counts[first : last + 1]]
 
 
-def _first_peak(plane: Array) -> tuple[int, int]:
+def _first_peak(plane: Array) -> tuple[int, int, int, int]:
     row, column = divmod(int(plane.argmax()), plane.shape[1])
-    return row, column
+    return row, column, plane.shape[0], plane.shape[1]
 
 
 def _correlation(sums: Array) -> float:

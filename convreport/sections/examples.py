@@ -18,7 +18,9 @@ from convreport.core.windows import Window
 from convreport.sections import section
 
 COLUMNS = 3
-MARGIN = 2
+MARGIN = 2  # pixels between crops; the viewer knows it
+Crop = tuple[int, Array, Window]  # its place among the strongest, its pixels, and what part of the picture it is
+LARGE, SMALL, MANY = 56, 40, 1000  # pixels of a crop in atlases of up to so many units, and of more
 
 
 @section
@@ -26,7 +28,13 @@ MARGIN = 2
 class Examples:
     """Natural examples: what a unit answered most strongly among all example pictures, cut to its receptive field."""
 
-    crop: int = field(default=56, metadata={"help": "longest side of a crop in pixels", "least": 16})
+    crop: int = field(
+        default=0,
+        metadata={
+            "help": "longest side of a crop in pixels; 0: 56, and 40 where over 1,000 units are shown",
+            "least": 0,
+        },
+    )
 
     name: ClassVar[str] = "examples"
     page: ClassVar[PageKind] = "layer"
@@ -49,7 +57,7 @@ class Examples:
 
     def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
         """The layer and all below it, the unit, all the examples, and how pictures are fed."""
-        return {**survey_key(subject, scope), "unit": subject.unit}
+        return {**survey_key(subject, scope), "unit": subject.unit, "side": self._side(scope)}
 
     def group(self, subject: Subject) -> Hashable:
         """One pass for all."""
@@ -64,63 +72,60 @@ class Examples:
         assert scope.examples is not None
         surveyed = scope.examples.survey(net, layers.paths(layers.shown(scope.card, scope.chosen)), scope.fit)
         tallies = {subject: surveyed.of(subject.layer or "") for subject in batch}
-        found = {subject: _answered(tallies[subject], subject.unit or 0) for subject in batch}
-        crops = self._crops(batch, tallies, found, scope)
-        return [self._drawing(one, tallies[one], found[one], crops[one], surveyed.groups, scope) for one in batch]
+        crops = self._crops(tallies, scope)
+        return [self._drawing(one, tallies[one], crops[one], surveyed.groups, scope) for one in batch]
 
-    def _crops(
-        self, batch: Sequence[Subject], tallies: Mapping[Subject, Tally], found: Mapping[Subject, int], scope: Scope
-    ) -> dict[Subject, list[tuple[Array, Window]]]:
+    def _crops(self, tallies: Mapping[Subject, Tally], scope: Scope) -> dict[Subject, list[Crop]]:
         """Of each subject its crops, strongest first; every picture is read once, whoever answered it."""
         assert scope.examples is not None
         wanted: dict[int, list[tuple[Subject, int]]] = {}
-        for subject in batch:
-            for place in range(found[subject]):
-                number = int(tallies[subject].who[subject.unit or 0, place])
-                wanted.setdefault(number, []).append((subject, place))
-        made: dict[tuple[Subject, int], tuple[Array, Window]] = {}
+        for subject, tally in tallies.items():
+            for place in range(_answered(tally, subject.unit or 0)):
+                wanted.setdefault(int(tally.who[subject.unit or 0, place]), []).append((subject, place))
+        made: dict[Subject, list[Crop]] = {subject: [] for subject in tallies}
         numbers = sorted(wanted)
         for number, sample in zip(numbers, scope.examples.samples(numbers), strict=True):
-            for subject, place in wanted[number] if sample is not None else ():
-                tally = tallies[subject]
-                cell = tally.cells[subject.unit or 0, place]
-                layer = scope.card.layer(subject.layer or "")
-                assert sample is not None
-                made[subject, place] = self._crop(sample, layer, (int(cell[0]), int(cell[1])), tally, scope)
-        return {
-            subject: [made[subject, place] for place in range(found[subject]) if (subject, place) in made]
-            for subject in batch
-        }
+            for subject, place in wanted[number]:
+                if sample is not None:  # else it has gone since the pass
+                    layer, cell = (
+                        scope.card.layer(subject.layer or ""),
+                        tallies[subject].cells[subject.unit or 0, place],
+                    )
+                    made[subject].append((place, *self._crop(sample, layer, [int(one) for one in cell], scope)))
+        return {subject: sorted(crops, key=lambda crop: crop[0]) for subject, crops in made.items()}
 
-    def _crop(
-        self, sample: Sample, layer: LayerInfo, cell: tuple[int, int], tally: Tally, scope: Scope
-    ) -> tuple[Array, Window]:
+    def _crop(self, sample: Sample, layer: LayerInfo, cell: Sequence[int], scope: Scope) -> tuple[Array, Window]:
+        """What that cell, (row, column, rows, columns), has seen of a picture."""
         shape = sample.pixels.shape[0], sample.pixels.shape[1]
         size = size_for(scope.card.input, shape)
+        row, column, rows, columns = cell
         window = windows.window_of(
-            layer.receptive_field, cell, (int(tally.map[0]), int(tally.map[1])), fit_of(shape, size, scope.fit)
+            layer.receptive_field, (row, column), (rows, columns), fit_of(shape, size, scope.fit)
         )
-        fixed = scope.card.input[0] or size[0], scope.card.input[1] or size[1]
-        if None in scope.card.input[:2]:
-            fixed = max(size), max(size)  # pictures of all shapes stand in one grid
-        return windows.cut(sample.pixels, window, windows.size_of(layer.receptive_field, self.crop, fixed)), window
+        free = None in scope.card.input[:2]
+        grid = (max(size), max(size)) if free else size  # pictures of all shapes stand in one grid
+        return windows.cut(
+            sample.pixels, window, windows.size_of(layer.receptive_field, self._side(scope), grid)
+        ), window
 
     def _drawing(
-        self, subject: Subject, tally: Tally, count: int, crops: Sequence[tuple[Array, Window]],
-        groups: Sequence[str], scope: Scope,
-    ) -> Drawing:  # fmt: skip
+        self, subject: Subject, tally: Tally, crops: Sequence[Crop], groups: Sequence[str], scope: Scope
+    ) -> Drawing:
         examples, unit = scope.examples, subject.unit or 0
         assert examples is not None
-        sheet = self._sheet([crop for crop, _ in crops])
-        named = [int(number) for number in tally.who[unit, : len(crops)]]
+        sheet = _sheet([crop for _, crop, _ in crops], self._side(scope))
+        places = [place for place, _, _ in crops]
+        named = [int(number) for number in tally.who[unit, places]]
         facts: dict[str, Any] = {
             "pictures": int(tally.pictures[0]),
-            "best": [short(value) for value in tally.best[unit, : len(crops)]],
+            "best": [short(value) for value in tally.best[unit, places]],
             "from": [[examples.name(number), examples.said(number)] for number in named],
-            "at": [[round(spot, 3) for spot in window.at] for _, window in crops],
             "crop": [*sheet.shape[:2]],
             **measured(tally, unit),
         }
+        spots = [[round(spot, 3) for spot in window.at] for _, _, window in crops]
+        if any(spot != [0.5, 0.5] for spot in spots):  # a window about its cell needs no telling where that is
+            facts["at"] = spots
         if (driven := tally.selectivity(unit)) is not None:
             facts["class"] = {"name": groups[driven[0]], "selectivity": short(driven[1])}
         what = ", ".join(dict.fromkeys(said or name for name, said in facts["from"]))
@@ -129,13 +134,20 @@ class Examples:
             alt = f"Unit {unit} of {subject.layer} answered none of {tally.pictures[0]:,} pictures"
         return Drawing((Figure("crops", sheet, alt, kind="photo"),), facts)
 
-    def _sheet(self, crops: Sequence[Array]) -> Array:
-        """The crops in three rows of three; gray where there are fewer pictures."""
-        height, width = crops[0].shape[:2] if crops else (self.crop, self.crop)
-        tiles = np.full((KEPT, height, width, 3), windows.GROUND, np.uint8)
-        for place, crop in enumerate(crops):
-            tiles[place] = crop
-        return pixels.tile(tiles, COLUMNS, margin=MARGIN, ground=windows.GROUND)
+    def _side(self, scope: Scope) -> int:
+        if self.crop:
+            return self.crop
+        units = sum(len(pick(scope.units, one, scope.seed)) for one in layers.shown(scope.card, scope.chosen))
+        return LARGE if units <= MANY else SMALL
+
+
+def _sheet(crops: Sequence[Array], side: int) -> Array:
+    """The crops in three rows of three; gray where there are fewer pictures."""
+    height, width = crops[0].shape[:2] if crops else (side, side)
+    tiles = np.full((KEPT, height, width, 3), windows.GROUND, np.uint8)
+    for place, crop in enumerate(crops):
+        tiles[place] = crop
+    return pixels.tile(tiles, COLUMNS, margin=MARGIN, ground=windows.GROUND)
 
 
 def survey_key(subject: Subject, scope: Scope) -> dict[str, Any]:

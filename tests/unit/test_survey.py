@@ -73,12 +73,37 @@ def test_what_cannot_be_read_is_left_out_and_counted(tmp_path):
     assert (finished.pictures, finished.layers) == (8, 2)
 
 
-def test_when_nothing_can_be_read_it_says_so(tmp_path):
+def test_when_nothing_can_be_read_it_says_so_before_anything_is_drawn(tmp_path):
     folder = tmp_path / "many"
     folder.mkdir()
     (folder / "a.png").write_bytes(b"no picture")
-    with pytest.raises(ImageError, match="None of the 1 examples can be read"):
-        surveyed(folder)
+    with pytest.raises(ImageError, match="None of the first 1 files given with --examples can be read"):
+        gallery(folder)
+
+
+def test_pictures_of_another_number_of_channels_are_told_of_once(tmp_path):
+    (tmp_path / "many").mkdir()
+    for number in range(3):
+        np.save(tmp_path / f"many/{number}.npy", np.random.default_rng(number).uniform(0, 255, (32, 32, 5)))
+    asked = gallery(tmp_path / "many")
+    net = models.network(models.small())
+    for _ in range(2):
+        with pytest.raises(ImageError, match="None of the 3 examples can be read: 0 has 5 channels") as caught:
+            asked.survey(net, ("first",), "stretch")
+    assert caught.value is asked._surveys[("first",)]
+
+
+def test_a_picture_that_has_gone_since_the_pass_leaves_the_others_their_places(tmp_path):
+    folder = files(tmp_path / "many", 12)
+    net, asked = models.network(models.small()), gallery(folder)
+    scope = Scope(net.card, (), UnitChoice("listed", listed=(1,)), 0, (net.card.layer("first"),), examples=asked)
+    section = configure("examples", {})
+    (whole,) = section.draw(section.subjects(scope), scope, net)
+    names = [name for name, _ in whole.facts["from"]]
+    next(folder.rglob(f"{names[4]}.png")).unlink()
+    (less,) = section.draw(section.subjects(scope), scope, net)
+    assert [name for name, _ in less.facts["from"]] == names[:4] + names[5:]
+    assert less.facts["best"] == whole.facts["best"][:4] + whole.facts["best"][5:]
 
 
 def test_pictures_of_all_sizes_for_a_network_that_takes_any(tmp_path):

@@ -44,8 +44,8 @@ def test_the_nine_best_are_those_of_all_pictures_one_a_picture(maps):
         order = np.argsort(-peaks, kind="stable")[:KEPT]
         np.testing.assert_array_equal(tally.who[unit], order)
         np.testing.assert_array_equal(tally.best[unit], peaks[order])
-        for (row, column), picture in zip(tally.cells[unit], order, strict=True):
-            assert maps[picture, row, column, unit] == peaks[picture]
+        for (row, column, rows, columns), picture in zip(tally.cells[unit], order, strict=True):
+            assert maps[picture, row, column, unit] == peaks[picture] and (rows, columns) == (3, 4)
 
 
 def test_of_equals_the_earlier_picture_and_the_first_place_are_kept():
@@ -53,7 +53,7 @@ def test_of_equals_the_earlier_picture_and_the_first_place_are_kept():
     maps[3:18, 1, :, 0] = 2  # fifteen pictures alike, each at two places
     tally = tallied(maps, batch=4)
     assert tally.who[0].tolist() == list(range(3, 12))
-    assert tally.cells[0].tolist() == [[1, 0]] * KEPT
+    assert tally.cells[0].tolist() == [[1, 0, 2, 2]] * KEPT
 
 
 def test_fewer_pictures_than_nine_leave_the_rest_empty(maps):

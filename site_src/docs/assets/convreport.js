@@ -423,7 +423,7 @@
       const crop = el("span", { className: "cr-tile cr-crop", role: "img", ariaLabel: `Crop ${index + 1}: ${facts.from[index].filter(Boolean).join(", ")}` });
       crop.style.setProperty("--shape", shapeOf(sheet.tile));
       paintTile(crop, sheet, found.file, found.place, up, cropOf(sheet.tile, facts, index));
-      const [row, column] = facts.at[index];
+      const [row, column] = facts.at?.[index] ?? [0.5, 0.5];
       if (Math.abs(row - 0.5) + Math.abs(column - 0.5) > 0.01) { // a window that is all of the picture does not tell where
         const spot = el("i", { className: "cr-spot" });
         Object.assign(spot.style, { top: `${row * 100}%`, left: `${column * 100}%` });
