@@ -81,8 +81,8 @@ def test_a_planted_fault_is_found_and_named_and_nothing_else(tmp_path, layer, pl
     kernel, bias = model.get_layer(layer).get_weights()
     kind, units = plant(kernel, bias)
     model.get_layer(layer).set_weights([kernel, bias])
-    (found,) = [one for one in alerts.alerts(built(model, tmp_path).facts) if one["layer"] == layer]
-    assert (found["kind"], found["units"], found["pictures"]) == (kind, units, 120)
+    (found,) = alerts.alerts(built(model, tmp_path).facts)
+    assert (found["layer"], found["kind"], found["units"], found["pictures"]) == (layer, kind, units, 120)
     page = (tmp_path / "atlas/docs/planted/index.md").read_text()
     assert "## What is not well" in page and f"[{units[0]}](layers/{layer}.md#u{units[0]})" in page
     assert "all 120 pictures" in page
