@@ -7,7 +7,8 @@ from convreport.summary import drawings
 from convreport.wording import readable
 
 Data = Mapping[str, Any]
-FEW = 100  # pictures, below which an alert is called a hint
+FEW = 100  # pictures, below which an alert about units is called a hint
+FEW_OF_A_CLASS = 10  # the same for one about a class, which rests on that class's pictures alone
 # How bad a kind is for a layer all of whose units have it; an alert weighs that times the share of units.
 WEIGHTS = {"shortcut": 8.0, "silent": 4.0, "constant": 4.0, "saturated": 2.0, "always": 2.0, "duplicates": 1.0}
 _WORDS = {
@@ -19,19 +20,20 @@ _WORDS = {
 
 
 def alerts(data: Data) -> list[dict[str, Any]]:
-    """Alerts as {kind, layer, units, said, pictures, mild}, the worst first.
+    """Alerts as {kind, layer, units, said, pictures, hint, mild}, the worst first.
 
     `said` is one sentence without markup; `units` are those of `layer` it speaks of; `layer` is None for one about a class.
-    `mild` is one that rests on few pictures, or touches few units.
+    `pictures` is how many it rests on, `hint` whether those are few; `mild` is a hint, or one that harms little.
     """
     found = [*_of_layers(data), *_of_classes(data)]
     found.sort(key=lambda one: -one["weight"])
     for one in found:
-        if one["pictures"] < FEW:
+        one["hint"] = one["pictures"] < (FEW_OF_A_CLASS if one["kind"] == "shortcut" else FEW)
+        if one["hint"]:
             one["said"] += (
                 f" That is a hint: it rests on {one['pictures']} picture{'s' if one['pictures'] != 1 else ''}."
             )
-        one["mild"] = one["pictures"] < FEW or one["kind"] == "duplicates"
+        one["mild"] = one["hint"] or one["kind"] == "duplicates"
     return found
 
 
@@ -64,12 +66,11 @@ def _of_classes(data: Data) -> Iterator[dict[str, Any]]:
         for one in drawing["facts"]["classes"]:
             if one["suspect"]:
                 said = (
-                    f"The evidence for {readable(one['name'])} lies {one['where']} on all {one['pictures']} pictures it was"
-                    f" sought on, whatever they show: their heatmaps correlate by {one['agreement']:.2f}. It may be a mark or"
-                    " a border, not the object."
+                    f"The evidence for {readable(one['name'])} lies {one['where']}, whatever is shown: the heatmaps of the"
+                    f" {one['pictures']} pictures it was sought on correlate by {one['agreement']:.2f} in the mean. It may be"
+                    " a mark or a border, not the object."
                 )
-                facts = {"pictures": drawing["facts"]["pictures"]}
-                yield _alert("shortcut", None, [], said, facts, 1.0) | {"class": one["index"]}
+                yield _alert("shortcut", None, [], said, one, 1.0) | {"class": one["index"]}
 
 
 def _alert(kind: str, layer: str | None, units: list[int], said: str, facts: Data, share: float) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def _failed(data: Data) -> Measured:
 def _alerts(data: Data) -> Measured:
     if not summary.drawings(data, "health"):
         return None, "", "the health of no layer was measured"
-    found = [one for one in alerts.alerts(data) if one["pictures"] >= alerts.FEW]
+    found = [one for one in alerts.alerts(data) if not one["hint"]]
     if not found:
         return 0, f"nothing is wrong on {data['examples']['words']}", ""
     return len(found), f"the worst: {found[0]['said']}", ""

@@ -159,7 +159,9 @@ def check(
     max_silent: Annotated[Optional[str], typer.Option(help="Channels silent on all pictures, such as 5%.")] = None,
     max_grey: Annotated[Optional[str], typer.Option(help="Units no pattern was found for, such as 5%.")] = None,
     max_failed: Annotated[Optional[str], typer.Option(help="Failed drawings. [default: 0]")] = None,
-    max_alerts: Annotated[Optional[str], typer.Option(help="Alerts that rest on 100 pictures or more.")] = None,
+    max_alerts: Annotated[
+        Optional[str], typer.Option(help="Alerts that rest on enough pictures to be no hints.")
+    ] = None,
     min_accuracy: Annotated[Optional[str], typer.Option(help="Pictures of known class that are right.")] = None,
     min_insertion_gain: Annotated[
         Optional[str], typer.Option(help="How much faster than random maps heatmaps raise the probability.")

@@ -8,6 +8,7 @@ import numpy as np
 
 from convreport.core import layers, pixels, windows
 from convreport.core.card import LayerInfo
+from convreport.core.examples import Survey
 from convreport.core.fitting import fit_of, size_for
 from convreport.core.numbers import short
 from convreport.core.protocols import Network
@@ -40,18 +41,17 @@ class Examples:
     page: ClassVar[PageKind] = "layer"
     batch: ClassVar[int] = 256
     shaped_by: ClassVar[tuple[str, ...]] = (
-        "convreport.core.tally", "convreport.core.windows", "convreport.core.fitting", "convreport.core.pixels",
+        "convreport.survey", "convreport.examples", "convreport.core.tally", "convreport.core.windows",
+        "convreport.core.fitting", "convreport.core.pixels",
         "convreport.model.observe", "convreport.model.probe", "convreport.model.feed",
     )  # fmt: skip
     of_examples: ClassVar[bool] = True
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The chosen units of the chosen layers that are stacks of maps."""
-        if scope.examples is None or not scope.examples.count:
-            return []
         return [
             Subject(layer=layer.path, unit=unit)
-            for layer in layers.shown(scope.card, scope.chosen)
+            for layer in surveyed_layers(scope)
             for unit in pick(scope.units, layer, scope.seed)
         ]
 
@@ -69,8 +69,7 @@ class Examples:
 
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
         """Three rows of three crops a unit, the strongest first, and what was measured over all examples."""
-        assert scope.examples is not None
-        surveyed = scope.examples.survey(net, layers.paths(layers.shown(scope.card, scope.chosen)), scope.fit)
+        surveyed = survey(scope, net)
         tallies = {subject: surveyed.of(subject.layer or "") for subject in batch}
         crops = self._crops(tallies, scope)
         return [self._drawing(one, tallies[one], crops[one], surveyed.groups, scope) for one in batch]
@@ -137,7 +136,7 @@ class Examples:
     def _side(self, scope: Scope) -> int:
         if self.crop:
             return self.crop
-        units = sum(len(pick(scope.units, one, scope.seed)) for one in layers.shown(scope.card, scope.chosen))
+        units = sum(len(pick(scope.units, one, scope.seed)) for one in surveyed_layers(scope))
         return LARGE if units <= MANY else SMALL
 
 
@@ -148,6 +147,17 @@ def _sheet(crops: Sequence[Array], side: int) -> Array:
     for place, crop in enumerate(crops):
         tiles[place] = crop
     return pixels.tile(tiles, COLUMNS, margin=MARGIN, ground=windows.GROUND)
+
+
+def surveyed_layers(scope: Scope) -> list[LayerInfo]:
+    """The layers whose units are looked for among the examples; none where there are no examples."""
+    return layers.shown(scope.card, scope.chosen) if scope.examples is not None and scope.examples.count else []
+
+
+def survey(scope: Scope, net: Network) -> Survey:
+    """What those layers answer to all examples; the pass is made once, whichever section asks first."""
+    assert scope.examples is not None
+    return scope.examples.survey(net, layers.paths(surveyed_layers(scope)), scope.fit)
 
 
 def survey_key(subject: Subject, scope: Scope) -> dict[str, Any]:

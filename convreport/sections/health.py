@@ -4,11 +4,11 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from convreport.core import health, layers
+from convreport.core import health
 from convreport.core.protocols import Network
 from convreport.core.types import Drawing, PageKind, Scope, Subject
 from convreport.sections import section
-from convreport.sections.examples import Examples, survey_key
+from convreport.sections.examples import Examples, survey, survey_key, surveyed_layers
 
 
 @section
@@ -27,9 +27,7 @@ class Health:
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The chosen layers that are stacks of maps."""
-        if scope.examples is None or not scope.examples.count:
-            return []
-        return [Subject(layer=layer.path) for layer in layers.shown(scope.card, scope.chosen)]
+        return [Subject(layer=layer.path) for layer in surveyed_layers(scope)]
 
     def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
         """The layer and all below it, all the examples, and how pictures are fed."""
@@ -45,12 +43,6 @@ class Health:
 
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
         """The numbers of the units that are not well, of each layer."""
-        assert scope.examples is not None
-        surveyed = scope.examples.survey(net, layers.paths(layers.shown(scope.card, scope.chosen)), scope.fit)
-        return [
-            Drawing(
-                (),
-                health.of_layer(scope.card, scope.card.layer(one.layer or ""), surveyed.of(one.layer or "")),
-            )
-            for one in batch
-        ]
+        surveyed = survey(scope, net)
+        found = [scope.card.layer(one.layer or "") for one in batch]
+        return [Drawing((), health.of_layer(scope.card, layer, surveyed.of(layer.path))) for layer in found]

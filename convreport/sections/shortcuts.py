@@ -19,9 +19,8 @@ BATCH = 8
 LEAST = 5  # pictures of a class
 SIDE = 8  # cells a side at which maps are compared
 AGREEING = 0.8  # mean correlation of a class's maps with each other from which they mark one place
-COMMON = (
-    0.5  # correlation with the mean map of the other classes from which that place is the network's, not the class's
-)
+# Correlation with the mean map of the other classes from which that place is the network's and not the class's.
+COMMON = 0.5
 OUTER = 0.25  # how far from the middle, as a share of the picture: what photographers put in the middle is no shortcut
 SHOWN, THUMB = 6, 112  # pictures of a suspect class, and their pixels
 
@@ -83,8 +82,7 @@ class Shortcuts:
         seen: dict[int, _Seen] = {}
         count = 0
         for some in self._in_batches(scope):
-            self._look(some, scope, net, seen)
-            count += len(some)
+            count += self._look(some, scope, net, seen)
         known = {index: one for index, one in sorted(seen.items()) if len(one.maps) >= LEAST}
         means = {index: np.mean(one.maps, 0) for index, one in known.items()}
         classes, figures = [], []
@@ -108,20 +106,21 @@ class Shortcuts:
         size = 1 if None in scope.card.input[:2] else BATCH
         waiting: list[Sample] = []
         for sample in scope.examples.samples(sorted(int(number) for number in draw)):
-            waiting += [sample] if sample is not None and not (waiting and waiting[0].raw != sample.raw) else []
+            waiting += [] if sample is None else [sample]
             if len(waiting) == size:
                 yield waiting
                 waiting = []
         if waiting:
             yield waiting
 
-    def _look(self, some: Sequence[Sample], scope: Scope, net: Network, seen: dict[int, _Seen]) -> None:
+    def _look(self, some: Sequence[Sample], scope: Scope, net: Network, seen: dict[int, _Seen]) -> int:
+        """Gather the heatmaps of some pictures; how many of them the network could be shown."""
         layer = layers.cam_layer(scope.card, self.layer)
         assert layer is not None
         try:
             look = net.look(some, [layer.path], fit=scope.fit, targets=Targets(top=1))
-        except ImageError:  # a picture of another number of channels; the survey tells of it
-            return
+        except ImageError:  # one of them has another number of channels; the survey tells of it
+            return sum(self._look([one], scope, net, seen) for one in some) if len(some) > 1 else 0
         for place, sample in enumerate(some):
             index = int(look.probabilities[place].argmax())
             spot = look.targets[place].tolist().index(index)
@@ -130,6 +129,7 @@ class Shortcuts:
             kept.maps.append(pixels.resize(saliency.shares(heat), SIDE, SIDE))
             if len(kept.thumbs) < SHOWN:
                 kept.thumbs.append(_overlay(heat, sample, scope))
+        return len(some)
 
 
 def _judged(maps: Sequence[Array], others: Array | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from convreport import alerts, api
 from convreport.sections import shortcuts
@@ -57,10 +58,30 @@ def test_a_class_told_by_a_corner_is_found_and_nothing_else_is(tmp_path, planted
     (found,) = alerts.alerts(facts)
     name = ["red", "green", "blue"][planted]
     assert found["kind"] == "shortcut" and found["class"] == planted
-    assert f"The evidence for {name} lies in the upper right corner on all 10 pictures" in found["said"]
+    assert f"The evidence for {name} lies in the upper right corner, whatever is shown" in found["said"]
+    assert found["pictures"] == 10 and not found["hint"], "it rests on the pictures of that class"
     page = (tmp_path / "atlas/docs/marked/index.md").read_text()
     assert "1 of 3 classes are suspect" in page and f"shortcut-{planted}" in page
     assert (tmp_path / f"atlas/docs/marked/figures/shortcuts/shortcut-{planted}.webp").is_file()
+
+
+def test_a_class_of_few_pictures_is_a_hint(tmp_path):
+    (found,) = alerts.alerts(build(1, tmp_path, count=18).facts)
+    assert found["pictures"] == 6 and found["hint"] and "it rests on 6 pictures" in found["said"]
+
+
+def test_what_cannot_be_shown_takes_no_other_picture_with_it(tmp_path):
+    """One of a batch has five channels: the rest of the batch is still looked at, and only those are counted."""
+    (tmp_path / "many").mkdir()
+    for number, picture in enumerate(pictures(0).values()):
+        Image.fromarray(picture).save(tmp_path / f"many/{number:02}.png")
+    np.save(tmp_path / "many/03.npy", np.zeros((SIDE, SIDE, 5)))
+    atlas = api.build(
+        told_by_a_mark(), out=tmp_path / "atlas", examples=str(tmp_path / "many"), labels=["red", "green", "blue"],
+        sections=["shortcuts"],
+    )  # fmt: skip
+    facts = next(one for one in atlas.facts["sections"] if one["name"] == "shortcuts")["drawings"][0]["facts"]
+    assert facts["pictures"] == 30 and sum(one["pictures"] for one in facts["classes"]) == 30
 
 
 def test_classes_told_by_things_are_not_suspect(tmp_path):
