@@ -104,3 +104,14 @@ def test_without_a_script_there_are_sheets_and_a_table_of_links(walk):
     page = (walk / "demo/layers/block1_conv2.html").read_text()
     assert 'alt="What units 0 to 15 of block1_conv2 answer most, nine crops a unit, 8 units a row"' in page
     assert re.search(r'<summary>What its units read.*?href="(\./|\.\./layers/)?block1_conv1\.html#u\d+"', page, re.S)
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        ("block3_conv1", "cut to the 24 × 24 pixels of the input"),
+        ("block5_conv1", "whole, as the field of the answering cell"),
+    ],
+)
+def test_a_page_says_how_much_of_a_picture_a_crop_is(small_atlas, layer, said):
+    assert said in (small_atlas / f"docs/demo/layers/{layer}.md").read_text()
