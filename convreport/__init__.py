@@ -1,6 +1,6 @@
 """Turns a convolutional network into a model atlas: a static site of what its layers, filters and decisions look like."""
 
-from convreport.api import Atlas, build
+from convreport.builder.api import Atlas, build
 
 __all__ = ["Atlas", "build"]
 __version__ = "0.5.0"

@@ -70,8 +70,8 @@ def real():
 @pytest.fixture(scope="session")
 def demo_loaded():
     """The embedded model, loaded and understood."""
-    from convreport.model.load import load
-    from convreport.model.request import Request
+    from convreport.engines.keras.load import load
+    from convreport.engines.request import Request
 
     return load(Request("demo"))
 
@@ -79,8 +79,8 @@ def demo_loaded():
 @pytest.fixture(scope="session")
 def demo(demo_loaded):
     """The embedded model behind the Network protocol, in float32: what is measured must not depend on the machine."""
-    from convreport.core.types import Means
-    from convreport.model.network import KerasNetwork
+    from convreport.core.seam import Means
+    from convreport.engines.keras.running.network import KerasNetwork
 
     return KerasNetwork(demo_loaded, Means("float32"))
 

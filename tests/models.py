@@ -104,16 +104,23 @@ def copy_of(model, side):
 
 def network(model, **words):
     """A Keras model object behind the Network protocol."""
-    from convreport.model.load import load
-    from convreport.model.network import KerasNetwork
-    from convreport.model.request import Request
+    from convreport.engines.keras.load import load
+    from convreport.engines.keras.running.network import KerasNetwork
+    from convreport.engines.request import Request
 
     return KerasNetwork(load(Request(model.name, live=model, **words)))
 
 
+def ops():
+    """TensorFlow's arithmetic, as an ascent asks for it."""
+    from convreport.engines.keras.running.ops import TensorFlowOps
+
+    return TensorFlowOps()
+
+
 def sample(pixels, name="sample"):
-    from convreport.core.samples import named_samples
-    from convreport.core.types import Picture
+    from convreport.core.pictures.sample import Picture
+    from convreport.core.pictures.samples import named_samples
 
     pixels = np.asarray(pixels, np.uint8)
     if pixels.ndim == 2:

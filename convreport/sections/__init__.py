@@ -8,8 +8,8 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
-from convreport.core.errors import UsageError, did_you_mean
-from convreport.core.protocols import Section
+from convreport.core.base.errors import UsageError, did_you_mean
+from convreport.sections.base import Section
 
 S = TypeVar("S", bound=type[Section])
 _ORDER = (

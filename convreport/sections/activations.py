@@ -6,12 +6,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from convreport.core import colour, layers, pixels
-from convreport.core.card import LayerInfo
-from convreport.core.numbers import short
-from convreport.core.protocols import Network
-from convreport.core.types import Array, Drawing, Figure, PageKind, Scope, Subject
+from convreport.core.base.kinds import Array
+from convreport.core.base.numbers import short
+from convreport.core.drawing.figures import Drawing, Figure, PageKind, Subject
+from convreport.core.drawing.scope import Scope
+from convreport.core.network import layers
+from convreport.core.network.card import LayerInfo
+from convreport.core.pictures import colour, pixels
+from convreport.core.seam import Network
 from convreport.sections import section
+from convreport.sections.base import Asked
 
 COLUMNS = 16
 MARGIN = 1
@@ -30,13 +34,11 @@ class Activations:
     page: ClassVar[PageKind] = "picture"
     batch: ClassVar[int] = 64
     shaped_by: ClassVar[tuple[str, ...]] = (
-        "convreport.core.pixels",
-        "convreport.core.colour",
-        "convreport.core.fitting",
-        "convreport.model.network",
-        "convreport.model.probe",
-        "convreport.model.feed",
+        "convreport.core.pictures.pixels",
+        "convreport.core.pictures.colour",
+        "convreport.core.pictures.fitting",
     )
+    asks: ClassVar[tuple[Asked, ...]] = ("look",)
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """Each picture with each layer, by default the telling ones and every pooling."""

@@ -7,14 +7,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from convreport.core import layers
-from convreport.core.circuits import Circuits as Wires
-from convreport.core.kernels import Kernel
-from convreport.core.numbers import short
-from convreport.core.protocols import Network
-from convreport.core.types import Drawing, PageKind, Scope, Subject
-from convreport.core.units import pick
+from convreport.core.base.numbers import short
+from convreport.core.drawing.figures import Drawing, PageKind, Subject
+from convreport.core.drawing.scope import Scope
+from convreport.core.network import layers
+from convreport.core.network.circuits import Circuits as Wires
+from convreport.core.network.kernels import Kernel
+from convreport.core.network.units import pick
+from convreport.core.seam import Network
 from convreport.sections import section
+from convreport.sections.base import Asked
 
 Link = tuple[str, int, float]  # layer, unit, norm of the weights between
 
@@ -30,8 +32,9 @@ class Circuits:
     page: ClassVar[PageKind] = "layer"
     batch: ClassVar[int] = 16
     shaped_by: ClassVar[tuple[str, ...]] = (
-        "convreport.core.circuits", "convreport.core.kernels", "convreport.core.layers", "convreport.model.kernels",
+        "convreport.core.network.circuits", "convreport.core.network.kernels", "convreport.core.network.layers",
     )  # fmt: skip
+    asks: ClassVar[tuple[Asked, ...]] = ("kernels",)
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The chosen layers whose units some convolution makes."""

@@ -4,12 +4,16 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from convreport.core import labels, recipes, tiles
-from convreport.core.card import ModelCard
-from convreport.core.objectives import logit
-from convreport.core.protocols import Network
-from convreport.core.types import Drawing, PageKind, Scope, Subject, Targets
+from convreport.core.ascent import recipes
+from convreport.core.ascent.objectives import logit
+from convreport.core.drawing.figures import Drawing, PageKind, Subject
+from convreport.core.drawing.scope import Scope
+from convreport.core.network import labels
+from convreport.core.network.card import ModelCard
+from convreport.core.seam import Network, Targets
 from convreport.sections import section
+from convreport.sections.base import Asked
+from convreport.sections.shared import tiles
 
 FEW = 16  # classes of a network that are all drawn without asking
 # Of ImageNet's thousand a handful with a look of its own, by name.
@@ -33,7 +37,8 @@ class Classes:
     name: ClassVar[str] = "classes"
     page: ClassVar[PageKind] = "model"
     batch: ClassVar[int] = 8
-    shaped_by: ClassVar[tuple[str, ...]] = (*tiles.SHAPED_BY, "convreport.model.heads", "convreport.model.network")
+    shaped_by: ClassVar[tuple[str, ...]] = (*tiles.SHAPED_BY,)
+    asks: ClassVar[tuple[Asked, ...]] = ("ascend", "score")
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The asked classes; under `auto` all of a few, else a handful and for each picture the one predicted for it."""

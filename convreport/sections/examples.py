@@ -6,17 +6,22 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from convreport.core import layers, pixels, windows
-from convreport.core.card import LayerInfo
-from convreport.core.examples import Survey
-from convreport.core.fitting import fit_of, size_for
-from convreport.core.numbers import short
-from convreport.core.protocols import Network
-from convreport.core.tally import KEPT, Tally
-from convreport.core.types import Array, Drawing, Figure, PageKind, Sample, Scope, Subject
-from convreport.core.units import pick
-from convreport.core.windows import Window
+from convreport.core.base.kinds import Array
+from convreport.core.base.numbers import short
+from convreport.core.drawing.figures import Drawing, Figure, PageKind, Subject
+from convreport.core.drawing.scope import Scope
+from convreport.core.network import layers, windows
+from convreport.core.network.card import LayerInfo
+from convreport.core.network.units import pick
+from convreport.core.network.windows import Window
+from convreport.core.pictures import pixels
+from convreport.core.pictures.fitting import fit_of, size_for
+from convreport.core.pictures.sample import Sample
+from convreport.core.seam import Network
+from convreport.core.survey.examples import Survey
+from convreport.core.survey.tally import KEPT, Tally
 from convreport.sections import section
+from convreport.sections.base import Asked
 
 COLUMNS = 3
 MARGIN = 2  # pixels between crops; the viewer knows it
@@ -40,11 +45,10 @@ class Examples:
     name: ClassVar[str] = "examples"
     page: ClassVar[PageKind] = "layer"
     batch: ClassVar[int] = 256
-    shaped_by: ClassVar[tuple[str, ...]] = (
-        "convreport.survey", "convreport.examples", "convreport.core.tally", "convreport.core.windows",
-        "convreport.core.fitting", "convreport.core.pixels",
-        "convreport.model.observe", "convreport.model.probe", "convreport.model.feed",
+    shaped_by: ClassVar[tuple[str, ...]] = ( "convreport.core.survey.tally", "convreport.core.network.windows",
+        "convreport.core.pictures.fitting", "convreport.core.pictures.pixels",
     )  # fmt: skip
+    asks: ClassVar[tuple[Asked, ...]] = ("observe",)
     of_examples: ClassVar[bool] = True
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:

@@ -6,13 +6,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from convreport.core import explain, faithfulness, layers, saliency
-from convreport.core.explain import heatmap
-from convreport.core.fitting import fit_of, size_for
-from convreport.core.numbers import short
-from convreport.core.protocols import Network
-from convreport.core.types import Array, Drawing, PageKind, Sample, Scope, Subject
+from convreport.core.base.kinds import Array
+from convreport.core.base.numbers import short
+from convreport.core.drawing.figures import Drawing, PageKind, Subject
+from convreport.core.drawing.scope import Scope
+from convreport.core.explain import faithfulness, saliency
+from convreport.core.explain import heatmaps as explain
+from convreport.core.explain.heatmaps import heatmap
+from convreport.core.network import layers
+from convreport.core.pictures.fitting import fit_of, size_for
+from convreport.core.pictures.sample import Sample
+from convreport.core.seam import Network
 from convreport.sections import section
+from convreport.sections.base import Asked
 from convreport.sections.gradcam import GradCam
 
 
@@ -29,7 +35,8 @@ class Faithfulness:
     name: ClassVar[str] = "faithfulness"
     page: ClassVar[PageKind] = "picture"
     batch: ClassVar[int] = 1
-    shaped_by: ClassVar[tuple[str, ...]] = ("convreport.core.faithfulness", *explain.SHAPED_BY)
+    shaped_by: ClassVar[tuple[str, ...]] = ("convreport.core.explain.faithfulness", *explain.SHAPED_BY)
+    asks: ClassVar[tuple[Asked, ...]] = ("look",)
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """Each picture, where the network gives classes probabilities and has a map to look at."""

@@ -4,13 +4,17 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from convreport.core import layers, recipes, tiles
-from convreport.core.numbers import short
-from convreport.core.objectives import channel
-from convreport.core.protocols import Network
-from convreport.core.types import Drawing, PageKind, Scope, Subject
-from convreport.core.units import must_exist, pick
+from convreport.core.ascent import recipes
+from convreport.core.ascent.objectives import channel
+from convreport.core.base.numbers import short
+from convreport.core.drawing.figures import Drawing, PageKind, Subject
+from convreport.core.drawing.scope import Scope
+from convreport.core.network import layers
+from convreport.core.network.units import must_exist, pick
+from convreport.core.seam import Network
 from convreport.sections import section
+from convreport.sections.base import Asked
+from convreport.sections.shared import tiles
 
 
 @section
@@ -25,6 +29,7 @@ class Filters:
     page: ClassVar[PageKind] = "layer"
     batch: ClassVar[int] = 8
     shaped_by: ClassVar[tuple[str, ...]] = tiles.SHAPED_BY
+    asks: ClassVar[tuple[Asked, ...]] = ("ascend",)
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The chosen units of the chosen layers that are stacks of maps."""

@@ -7,13 +7,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from convreport.core import colour, explain, labels, layers, pixels, saliency
-from convreport.core.card import ModelCard
-from convreport.core.explain import heatmap
-from convreport.core.fitting import fit_of, size_for
-from convreport.core.protocols import Network
-from convreport.core.types import Array, Drawing, Figure, Look, PageKind, Pixels, Sample, Scope, Subject, Targets
+from convreport.core.base.kinds import Array, Pixels
+from convreport.core.drawing.figures import Drawing, Figure, PageKind, Subject
+from convreport.core.drawing.scope import Scope
+from convreport.core.explain import heatmaps as explain
+from convreport.core.explain import saliency
+from convreport.core.explain.heatmaps import heatmap
+from convreport.core.network import labels, layers
+from convreport.core.network.card import ModelCard
+from convreport.core.pictures import colour, pixels
+from convreport.core.pictures.fitting import fit_of, size_for
+from convreport.core.pictures.sample import Sample
+from convreport.core.seam import Look, Network, Targets
 from convreport.sections import section
+from convreport.sections.base import Asked
 
 REGION = 0.62  # how much of a region is its colour
 STRENGTH = {"inferno": 0.75, "viridis": 0.75, "jet": 0.4}
@@ -45,6 +52,7 @@ class GradCam:
     page: ClassVar[PageKind] = "picture"
     batch: ClassVar[int] = 1
     shaped_by: ClassVar[tuple[str, ...]] = explain.SHAPED_BY
+    asks: ClassVar[tuple[Asked, ...]] = ("look",)
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """Each picture, where the network has classes and a map to look at."""

@@ -4,10 +4,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from convreport.core import health
-from convreport.core.protocols import Network
-from convreport.core.types import Drawing, PageKind, Scope, Subject
+from convreport.core.drawing.figures import Drawing, PageKind, Subject
+from convreport.core.drawing.scope import Scope
+from convreport.core.seam import Network
+from convreport.core.survey import health
 from convreport.sections import section
+from convreport.sections.base import Asked
 from convreport.sections.examples import Examples, survey, survey_key, surveyed_layers
 
 
@@ -20,9 +22,10 @@ class Health:
     page: ClassVar[PageKind] = "layer"
     batch: ClassVar[int] = 4096
     shaped_by: ClassVar[tuple[str, ...]] = (
-        *Examples.shaped_by, "convreport.core.health", "convreport.core.kernels", "convreport.core.circuits",
-        "convreport.model.kernels",
+        *Examples.shaped_by, "convreport.core.survey.health", "convreport.core.network.kernels",
+        "convreport.core.network.circuits",
     )  # fmt: skip
+    asks: ClassVar[tuple[Asked, ...]] = ("observe", "kernels")
     of_examples: ClassVar[bool] = True
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:

@@ -6,11 +6,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from convreport.core import colour, layers, pixels
-from convreport.core.errors import ModelError
-from convreport.core.protocols import Network
-from convreport.core.types import Drawing, Figure, PageKind, Pixels, Scope, Subject
+from convreport.core.base.errors import ModelError
+from convreport.core.base.kinds import Pixels
+from convreport.core.drawing.figures import Drawing, Figure, PageKind, Subject
+from convreport.core.drawing.scope import Scope
+from convreport.core.network import layers
+from convreport.core.pictures import colour, pixels
+from convreport.core.seam import Network
 from convreport.sections import section
+from convreport.sections.base import Asked
 
 SIDE = 64  # pixels: kernels are enlarged in whole steps to at least about this
 
@@ -23,7 +27,8 @@ class Kernels:
     name: ClassVar[str] = "kernels"
     page: ClassVar[PageKind] = "layer"
     batch: ClassVar[int] = 4096
-    shaped_by: ClassVar[tuple[str, ...]] = ("convreport.core.pixels", "convreport.core.colour")
+    shaped_by: ClassVar[tuple[str, ...]] = ("convreport.core.pictures.pixels", "convreport.core.pictures.colour")
+    asks: ClassVar[tuple[Asked, ...]] = ("kernels",)
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """Every unit of the first convolution."""

@@ -4,9 +4,11 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from convreport.core.protocols import Network
-from convreport.core.types import Drawing, PageKind, Scope, Subject
+from convreport.core.drawing.figures import Drawing, PageKind, Subject
+from convreport.core.drawing.scope import Scope
+from convreport.core.seam import Network
 from convreport.sections import section
+from convreport.sections.base import Asked
 
 
 @section
@@ -18,6 +20,7 @@ class Overview:
     page: ClassVar[PageKind] = "model"
     batch: ClassVar[int] = 1
     shaped_by: ClassVar[tuple[str, ...]] = ()
+    asks: ClassVar[tuple[Asked, ...]] = ()
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The model."""

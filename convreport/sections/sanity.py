@@ -6,12 +6,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from convreport.core import colour, explain, layers, pixels, saliency
-from convreport.core.explain import heatmap
-from convreport.core.fitting import fit_of, size_for
-from convreport.core.protocols import Network
-from convreport.core.types import Array, Drawing, Figure, PageKind, Pixels, Sample, Scope, Subject, Targets
+from convreport.core.base.kinds import Array, Pixels
+from convreport.core.drawing.figures import Drawing, Figure, PageKind, Subject
+from convreport.core.drawing.scope import Scope
+from convreport.core.explain import heatmaps as explain
+from convreport.core.explain import saliency
+from convreport.core.explain.heatmaps import heatmap
+from convreport.core.network import layers
+from convreport.core.pictures import colour, pixels
+from convreport.core.pictures.fitting import fit_of, size_for
+from convreport.core.pictures.sample import Sample
+from convreport.core.seam import Network, Targets
 from convreport.sections import section
+from convreport.sections.base import Asked
 from convreport.sections.gradcam import STRENGTH, GradCam
 
 STAGES = (0.0, 0.01, 0.25, 0.5, 0.75, 1.0)  # of the layers with weights, from the top; a hundredth is the topmost alone
@@ -32,6 +39,7 @@ class Sanity:
     page: ClassVar[PageKind] = "model"
     batch: ClassVar[int] = 64
     shaped_by: ClassVar[tuple[str, ...]] = explain.SHAPED_BY
+    asks: ClassVar[tuple[Asked, ...]] = ("look",)
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The first pictures, where there are heatmaps at all."""

@@ -6,13 +6,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from convreport.core import colour, explain, layers, pixels, saliency
-from convreport.core.errors import ImageError
-from convreport.core.fitting import fit_of, size_for
-from convreport.core.numbers import short
-from convreport.core.protocols import Network
-from convreport.core.types import Array, Drawing, Figure, PageKind, Pixels, Sample, Scope, Subject, Targets
+from convreport.core.base.errors import ImageError
+from convreport.core.base.kinds import Array, Pixels
+from convreport.core.base.numbers import short
+from convreport.core.drawing.figures import Drawing, Figure, PageKind, Subject
+from convreport.core.drawing.scope import Scope
+from convreport.core.explain import heatmaps as explain
+from convreport.core.explain import saliency
+from convreport.core.network import layers
+from convreport.core.pictures import colour, pixels
+from convreport.core.pictures.fitting import fit_of, size_for
+from convreport.core.pictures.sample import Sample
+from convreport.core.seam import Network, Targets
 from convreport.sections import section
+from convreport.sections.base import Asked
 from convreport.sections.gradcam import STRENGTH
 
 BATCH = 8
@@ -45,6 +52,7 @@ class Shortcuts:
     page: ClassVar[PageKind] = "model"
     batch: ClassVar[int] = 1
     shaped_by: ClassVar[tuple[str, ...]] = explain.SHAPED_BY
+    asks: ClassVar[tuple[Asked, ...]] = ("look",)
     of_examples: ClassVar[bool] = True
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:

@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 import convreport
-from convreport.core import layers
-from convreport.model.catalog import APPLICATIONS
-from convreport.model.load import load
-from convreport.model.request import Request
+from convreport.core.network import layers
+from convreport.engines.keras.load import load
+from convreport.engines.keras.reading.catalog import APPLICATIONS
+from convreport.engines.request import Request
 
 
 def small_atlas(name, out, **words):

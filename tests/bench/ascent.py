@@ -22,6 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests import models
+
 SURROUNDINGS, WARPS = 16, 16
 VGG = "models/vgg16_imagenet_to_block3_conv2.keras"
 SQUEEZE = "models/squeezenet_v1.1_imagenet_notop.keras"
@@ -47,9 +49,9 @@ class Bench:
     def __init__(self, net, layer, count, tile):
         import tensorflow as tf
 
-        from convreport.core.objectives import channel
-        from convreport.core.recipes import find
-        from convreport.model.ascent.heights import Heights
+        from convreport.core.ascent.objectives import channel
+        from convreport.core.ascent.recipes import find
+        from convreport.engines.keras.running.heights import KerasHeights
 
         self.tf, self.net, self.layer, self.card = tf, net, layer, net.card
         units = self.card.layer(layer).shape[-1]
@@ -61,7 +63,7 @@ class Bench:
         rim = -(-SURROUNDINGS // stride)  # cells
         self.rim = rim * stride
         self.heights, self._inner = (
-            Heights(net._understood, self.objectives[0], preactivation=True, border=border) for border in (-1, rim)
+            KerasHeights(net._understood, self.objectives[0], preactivation=True, border=border) for border in (-1, rim)
         )
         self._scored = tf.function(
             lambda fed, choice, inner: (self._inner if inner else self.heights).of(fed, choice), autograph=False
@@ -69,7 +71,7 @@ class Bench:
 
     def recipe(self, preset):
         """The preset at the tile size that everything here has."""
-        from convreport.core.recipes import find
+        from convreport.core.ascent.recipes import find
 
         return replace(find("fourier", preset), smallest=self.tile, largest=self.tile)
 
@@ -86,8 +88,8 @@ class Bench:
 
     def scores(self, pictures, *, even, inner=True):
         """(n,) of tiles in 0..1 (n, side, side, 3); `inner` cells alone count, seen in their mirrored surroundings."""
-        from convreport.model.ascent.judge import WARPS as MOVES
-        from convreport.model.ascent.transforms import warped, warps
+        from convreport.core.ascent.judge import WARPS as MOVES
+        from convreport.core.ascent.transforms import warps
 
         tf = self.tf
         shown = np.asarray(pictures, np.float32)
@@ -100,7 +102,9 @@ class Bench:
         for row in warps(MOVES, np.random.default_rng(7), side, WARPS):
             row[2] -= (row[0] + row[1]) * rim
             row[5] -= (row[3] + row[4]) * rim
-            moved = warped(tf.constant(shown), tf.constant(np.repeat(row[None], len(shown), 0)), side + 2 * rim)
+            moved = models.ops().warp(
+                tf.constant(shown), tf.constant(np.repeat(row[None], len(shown), 0)), side + 2 * rim
+            )
             total = total + self._scored(self.fed(moved), choice, inner).numpy()
         return total / WARPS
 
@@ -123,8 +127,8 @@ def clipped(pictures):
 
 def convreport_way(bench, preset, precision, loaded):
     """(pictures, seconds a unit): all units in batches, once the layer is traced, as in an atlas of many units."""
-    from convreport.core.types import Means
-    from convreport.model.network import KerasNetwork
+    from convreport.core.seam import Means
+    from convreport.engines.keras.running.network import KerasNetwork
 
     net = KerasNetwork(loaded, Means(precision))
     recipe = bench.recipe(preset)
@@ -258,18 +262,18 @@ def main():
     real = Path(words.real) if words.real else None
     if real is not None:
         os.environ.setdefault("KERAS_HOME", str(real / "keras_home"))
-    from convreport.core.protocols import Plan
-    from convreport.core.types import Means
-    from convreport.model.load import load
-    from convreport.model.network import KerasNetwork
-    from convreport.model.request import Request
+    from convreport.builder.model import request_of
+    from convreport.builder.plan import Plan
+    from convreport.core.seam import Means
+    from convreport.engines.keras.load import load
+    from convreport.engines.keras.running.network import KerasNetwork
 
     for model, layer in LAYERS:
         scored = model != "vgg16"
         if words.only not in f"{model} {layer}" or (scored and real is None):
             continue
         named = str(real / model) if model.endswith(".keras") else model
-        loaded = load(Request.of(Plan(model=named, weights=None if scored else "none")))
+        loaded = load(request_of(Plan(model=named, weights=None if scored else "none")))
         count = words.units if scored else 2 * FEW
         bench = Bench(KerasNetwork(loaded, Means("float32")), layer, count, words.tile)
         print(f"\n**{loaded.card.name}, {layer}**: {count} units, tiles of {bench.tile} px\n")

@@ -10,12 +10,14 @@ import time
 
 import numpy as np
 
-from convreport.core import explain, faithfulness, pixels, saliency
-from convreport.core.types import Means, Targets
+from convreport.core.explain import faithfulness, saliency
+from convreport.core.explain import heatmaps as explain
+from convreport.core.pictures import pixels
+from convreport.core.seam import Means, Targets
 from convreport.demo import scenes
-from convreport.model.load import load
-from convreport.model.network import KerasNetwork
-from convreport.model.request import Request
+from convreport.engines.keras.load import load
+from convreport.engines.keras.running.network import KerasNetwork
+from convreport.engines.request import Request
 from tests.models import sample
 
 SEED = 77_000  # of scenes that were in no training

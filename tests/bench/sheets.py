@@ -41,13 +41,13 @@ def main():
         os.environ.setdefault("KERAS_HOME", str(Path(words.real) / "keras_home"))
     from PIL import Image
 
-    from convreport.core.errors import ModelError
-    from convreport.core.objectives import channel, logit
-    from convreport.core.protocols import Plan
-    from convreport.core.recipes import find
-    from convreport.model.load import load
-    from convreport.model.network import KerasNetwork
-    from convreport.model.request import Request
+    from convreport.builder.model import request_of
+    from convreport.builder.plan import Plan
+    from convreport.core.ascent.objectives import channel, logit
+    from convreport.core.ascent.recipes import find
+    from convreport.core.base.errors import ModelError
+    from convreport.engines.keras.load import load
+    from convreport.engines.keras.running.network import KerasNetwork
 
     words.folder.mkdir(parents=True, exist_ok=True)
     page = ["# Recipes side by side", ""]
@@ -55,7 +55,7 @@ def main():
         if model != "demo" and not words.real:
             continue
         name = str(Path(words.real) / model) if model.endswith(".keras") else model
-        net = KerasNetwork(load(Request.of(Plan(model=name))))
+        net = KerasNetwork(load(request_of(Plan(model=name))))
         for layer in layers:
             count = net.card.layer(layer).shape[-1] if layer else net.card.classes
             units = [int(unit) for unit in np.linspace(0, count - 1, words.units)]

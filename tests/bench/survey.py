@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from convreport.core import samples
+from convreport.core.pictures import samples
 
 
 def make(folder, count):

@@ -15,15 +15,15 @@ def main():
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--check", type=int, default=0)
     words = parser.parse_args()
-    from convreport.core.objectives import channel
-    from convreport.core.protocols import Plan
-    from convreport.core.recipes import find
-    from convreport.core.types import Means
-    from convreport.model.load import load
-    from convreport.model.network import KerasNetwork
-    from convreport.model.request import Request
+    from convreport.builder.model import request_of
+    from convreport.builder.plan import Plan
+    from convreport.core.ascent.objectives import channel
+    from convreport.core.ascent.recipes import find
+    from convreport.core.seam import Means
+    from convreport.engines.keras.load import load
+    from convreport.engines.keras.running.network import KerasNetwork
 
-    net = KerasNetwork(load(Request.of(Plan(model="vgg16", weights="none"))), Means(words.precision))
+    net = KerasNetwork(load(request_of(Plan(model="vgg16", weights="none"))), Means(words.precision))
     recipe, total, drawn = find("fourier", words.preset), 0.0, 0
     print("| layer | units | tile | climbed in | s a unit | s | off by |\n|---|--:|--:|---|--:|--:|--:|")
     convolutions = [layer for layer in net.card.layers if layer.kind == "Conv2D"]

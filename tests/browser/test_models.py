@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import convreport
-from convreport.core.protocols import AtHand, Plan
-from convreport.core.types import Picture
+from convreport.builder.pipeline import build
+from convreport.builder.plan import AtHand, Plan
+from convreport.core.pictures.sample import Picture
 from convreport.demo import scenes
-from convreport.pipeline import build
 from convreport.sections import configure
 from tests.zoo import ZOO
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from convreport.serving import _Site
+from convreport.share.serve import _Site
 
 
 def test_a_class_has_its_pattern_and_its_pictures(page, base):

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convreport.core import pixels
-from convreport.core.types import Scope, Subject, UnitChoice
+from convreport.core.drawing.figures import Subject
+from convreport.core.drawing.scope import Scope
+from convreport.core.network.units import UnitChoice
+from convreport.core.pictures import pixels
 from convreport.demo import scenes
-from convreport.model.load import load
-from convreport.model.network import KerasNetwork
-from convreport.model.request import Request
+from convreport.engines.keras.load import load
+from convreport.engines.keras.running.network import KerasNetwork
+from convreport.engines.request import Request
 from convreport.sections.activations import Activations
 from convreport.sections.gradcam import GradCam
 from convreport.sections.kernels import Kernels

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from convreport.core import explain, saliency
-from convreport.core.types import Targets
+from convreport.core.explain import heatmaps as explain
+from convreport.core.explain import saliency
+from convreport.core.seam import Targets
 from convreport.demo import scenes
 from tests.models import copy_of, sample
 
@@ -148,7 +149,7 @@ def test_a_map_is_shown_of_its_maximum_and_fine_ones_without_their_hottest_pixel
 
 
 def test_an_unknown_method_is_told():
-    from convreport.core.errors import UsageError
+    from convreport.core.base.errors import UsageError
 
     with pytest.raises(UsageError, match="no heatmap method 'gradcam2'") as caught:
         saliency.find("gradcam2")

@@ -6,11 +6,12 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 import convreport
-from convreport.core import layers, samples
-from convreport.core.types import Targets
-from convreport.model.load import load
-from convreport.model.network import KerasNetwork
-from convreport.model.request import Request
+from convreport.core.network import layers
+from convreport.core.pictures import samples
+from convreport.core.seam import Targets
+from convreport.engines.keras.load import load
+from convreport.engines.keras.running.network import KerasNetwork
+from convreport.engines.request import Request
 from tests.models import sample
 
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convreport.core.objectives import channel
-from convreport.core.recipes import RECIPES, find
-from convreport.core.saliency import gradcam
-from convreport.core.types import Means, Targets
-from convreport.model.load import load
-from convreport.model.network import KerasNetwork
-from convreport.model.request import Request
+from convreport.core.ascent.objectives import channel
+from convreport.core.ascent.recipes import RECIPES, find
+from convreport.core.explain.saliency import gradcam
+from convreport.core.seam import Means, Targets
+from convreport.engines.keras.load import load
+from convreport.engines.keras.running.network import KerasNetwork
+from convreport.engines.request import Request
 from tests.models import copy_of, sample
 
 

@@ -5,16 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from convreport.core import colour, pixels
-from convreport.core.objectives import channel
-from convreport.core.recipes import RECIPES
-from convreport.core.saliency import gradcam
-from convreport.core.types import Scope, Subject, Targets, UnitChoice
+from convreport.core.ascent.canvas import displayed, generator
+from convreport.core.ascent.objectives import channel
+from convreport.core.ascent.parameters import parameters
+from convreport.core.ascent.recipes import RECIPES
+from convreport.core.drawing.figures import Subject
+from convreport.core.drawing.scope import Scope
+from convreport.core.explain.saliency import gradcam
+from convreport.core.network.units import UnitChoice
+from convreport.core.pictures import colour, pixels
+from convreport.core.seam import Targets
 from convreport.demo import scenes
-from convreport.model.ascent.canvas import displayed, generator
-from convreport.model.ascent.parameters import parameters
 from convreport.sections.activations import Activations
-from tests.models import copy_of, sample
+from tests.models import copy_of, ops, sample
 from tests.peers import loops
 
 
@@ -139,7 +142,7 @@ def keras_pattern(model, layer, unit, start):
 
 def start_of(recipe, layer, unit, channels=3):
     """The noise that a published recipe starts from at this unit, with the seed 0."""
-    return parameters(recipe, recipe.size, channels).start(generator(0, f"{layer}/{unit}"))
+    return parameters(ops(), recipe, recipe.size, channels).start(generator(0, f"{layer}/{unit}"))
 
 
 def correlation(one, other):
@@ -183,8 +186,8 @@ def test_multiscale_follows_its_plain_loop(demo):
 
 def test_multiscale_ends_at_the_sizes_of_its_source():
     """56 pixels, times 1.11 in whole pixels: 424 for the first convolution, 254 for others, 711 for classes."""
-    from convreport.core.recipes import settled
-    from convreport.model.ascent.stage import sides
+    from convreport.core.ascent.recipes import settled
+    from convreport.core.ascent.stage import sides
 
     recipe = RECIPES["multiscale"]
     for words, side, blur in (
@@ -198,7 +201,7 @@ def test_multiscale_ends_at_the_sizes_of_its_source():
 
 def test_jitter_follows_keras_vis(demo):
     """Forty of its 200 steps, on 96 pixels: started a millionth off, the plain loop correlates no better with itself."""
-    from convreport.model.ascent.transforms import Moves
+    from convreport.core.ascent.transforms import Moves
 
     recipe = replace(RECIPES["jitter"], steps=40, size=96)
     layer, units = "block2_conv1", [2, 7]
@@ -209,7 +212,7 @@ def test_jitter_follows_keras_vis(demo):
     features = keras.Model(model.inputs, model.get_layer(layer).output)
     for place, unit in enumerate(units):
         draw = generator(0, f"{layer}/{unit}")
-        start = parameters(recipe, 96, 3).start(draw)
+        start = parameters(ops(), recipe, 96, 3).start(draw)
         rolls = Moves.drawn(recipe, draw, 96, 40).rolls
         theirs = loops.book_display(loops.jitter(features, unit, start, rolls, steps=40))
         assert correlation(theirs, ascent.pictures[place]) > 0.98, unit
@@ -220,12 +223,12 @@ def test_the_default_scores_more_than_plain_lucid_in_a_quarter_of_its_steps(demo
     """At equal contrast, in the median, against 128 steps; tests/bench/ascent has real weights and all 512."""
     import tensorflow as tf
 
-    from convreport.model.ascent.heights import Heights
+    from convreport.engines.keras.running.heights import KerasHeights
 
     layer, units = "block3_conv1", list(range(0, 48, 6))
     objectives = [channel(layer, unit) for unit in units]
     ours = demo.ascend(objectives, RECIPES["fourier"], 0)
-    heights = Heights(demo._understood, objectives[0], preactivation=True, border=-1)
+    heights = KerasHeights(demo._understood, objectives[0], preactivation=True, border=-1)
     choice = heights.choice(objectives)
     fed = lambda x: demo.card.preprocessing.apply(x * 255)  # noqa: E731
     theirs, _ = loops.lucid(lambda x: heights.of(fed(x), choice), 64, len(units), steps=128)

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 import convreport
-from convreport.core import events
-from convreport.core.errors import ImageError, ModelError, UsageError
+from convreport.core.base import events
+from convreport.core.base.errors import ImageError, ModelError, UsageError
 from tests.zoo import ZOO
 
 ROOT = Path(convreport.__file__).parent.parent

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from convreport.core.objectives import channel, direction, logit, neuron
-from convreport.core.recipes import FOURIER, PRESETS, RECIPES, Recipe, find, read_own
+from convreport.core.ascent.objectives import channel, direction, logit, neuron
+from convreport.core.ascent.recipes import FOURIER, PRESETS, RECIPES, Recipe, find, read_own
 from tests import models
 
 DRAFT = find("fourier", "draft")
@@ -44,12 +44,12 @@ def test_objectives_are_added_and_weighed_without_being_changed():
 )
 def test_heights_are_those_of_the_maps(objective, expected):
     """Against the maps after the activation that `look` gives, without a border."""
-    from convreport.model.ascent.heights import Heights
+    from convreport.engines.keras.running.heights import KerasHeights
 
     net = models.network(models.small())
     sample = models.sample(np.random.default_rng(3).integers(0, 256, (32, 32, 3)).astype(np.uint8))
     maps = net.look([sample], ["first", "second"], fit="stretch", targets=None).activations
-    heights = Heights(net._understood, objective, preactivation=False, border=0)
+    heights = KerasHeights(net._understood, objective, preactivation=False, border=0)
     fed = net._input(sample, "stretch")[None]
     np.testing.assert_allclose(
         heights.of(fed, heights.choice([objective])).numpy(), expected(maps), rtol=1e-4, atol=1e-5
@@ -62,7 +62,7 @@ def test_heights_are_those_of_the_maps(objective, expected):
 def test_single_units_of_a_convolution_are_those_of_the_whole(padding, strides, dilation, kernel):
     import keras
 
-    from convreport.model.ascent.last import means_of_units
+    from convreport.engines.keras.running.last import means_of_units
 
     layer = keras.layers.Conv2D(
         6, kernel, strides=strides, dilation_rate=dilation, padding=padding, bias_initializer="random_normal"
@@ -99,10 +99,10 @@ def test_a_concatenation_is_read_before_the_activations_it_joins():
 def test_fourier_coefficients_of_one_size_are_the_same_picture_at_another():
     import tensorflow as tf
 
-    from convreport.model.ascent.parameters import parameters
+    from convreport.core.ascent.parameters import parameters
 
     recipe = Recipe("smooth", start=(0.0, 0.05), falloff=1.5)
-    small, large = parameters(recipe, 32, 3), parameters(recipe, 64, 3)
+    small, large = parameters(models.ops(), recipe, 32, 3), parameters(models.ops(), recipe, 64, 3)
     values = tf.constant(np.stack([small.start(np.random.default_rng(seed)) for seed in range(2)]))
     grown = large.picture(small.resized(values, 64)).numpy()
     back = small.picture(large.resized(small.resized(values, 64), 32)).numpy()
@@ -114,9 +114,9 @@ def test_fourier_coefficients_of_one_size_are_the_same_picture_at_another():
 def test_pictures_of_any_number_of_channels_stay_in_0_to_1(channels, side):
     import tensorflow as tf
 
-    from convreport.model.ascent.parameters import parameters
+    from convreport.core.ascent.parameters import parameters
 
-    kind = parameters(Recipe("loud", start=(0.0, 5.0)), side, channels)
+    kind = parameters(models.ops(), Recipe("loud", start=(0.0, 5.0)), side, channels)
     picture = kind.picture(tf.constant(kind.start(np.random.default_rng(0))[None])).numpy()
     assert picture.shape == (1, side, side, channels)
     assert 0 <= picture.min() < 0.2 and 0.8 < picture.max() <= 1
@@ -125,9 +125,9 @@ def test_pictures_of_any_number_of_channels_stay_in_0_to_1(channels, side):
 def test_contrast_and_colour_are_bounded_where_the_recipe_says_so():
     import tensorflow as tf
 
-    from convreport.model.ascent.parameters import parameters
+    from convreport.core.ascent.parameters import parameters
 
-    kind = parameters(FOURIER, 32, 3)
+    kind = parameters(models.ops(), FOURIER, 32, 3)
     loud = 100 * np.stack([kind.start(np.random.default_rng(0)), np.zeros((2, 3, 32, 17), np.float32)])
     loud[1, 0, 0, 0, 0] = 1e3  # nothing but one colour
     planes = -np.log(1 / np.clip(kind.picture(tf.constant(loud, tf.float32)).numpy(), 1e-6, 1 - 1e-6) - 1)
@@ -140,16 +140,18 @@ def test_contrast_and_colour_are_bounded_where_the_recipe_says_so():
 def test_rolls_blurs_and_warps():
     import tensorflow as tf
 
-    from convreport.model.ascent.transforms import Moves, blurred, rolled, seen_side, warped, warps
+    from convreport.core.ascent.transforms import Moves, seen_side, warps
+
+    ops = models.ops()
 
     x = np.random.default_rng(0).normal(size=(2, 12, 12, 3)).astype(np.float32)
     rolls = np.array([[3, -2], [-12, 5]], np.int32)
     for place in range(2):
-        assert (rolled(x, rolls).numpy()[place] == np.roll(x[place], rolls[place], (0, 1))).all()
-    inner = blurred(tf.constant(x), 5).numpy()[0, 6, 6]
+        assert (ops.roll(x, rolls).numpy()[place] == np.roll(x[place], rolls[place], (0, 1))).all()
+    inner = ops.blur(tf.constant(x), 5).numpy()[0, 6, 6]
     np.testing.assert_allclose(inner, x[0, 4:9, 4:9].mean((0, 1)), rtol=1e-4, atol=1e-5)
     still = warps(Recipe("still"), np.random.default_rng(0), 12, 2)
-    np.testing.assert_allclose(warped(tf.constant(x), tf.constant(still), 12).numpy(), x, atol=1e-5)
+    np.testing.assert_allclose(ops.warp(tf.constant(x), tf.constant(still), 12).numpy(), x, atol=1e-5)
     window = Recipe("window", crop=3)
     moved = Moves.drawn(window, np.random.default_rng(0), 12, 50)
     assert seen_side(window, 12) == 6
@@ -161,31 +163,31 @@ def test_adam_is_keras_adam():
     import keras
     import tensorflow as tf
 
-    from convreport.model.ascent.optimizers import first_state, updated
+    from convreport.core.ascent.optimizers import first_state, updated
 
-    recipe = Recipe("adam", momentum=0.8)
+    recipe, ops = Recipe("adam", momentum=0.8), models.ops()
     start = np.random.default_rng(0).normal(size=(2, 3, 3, 1)).astype(np.float32)
     slopes = np.random.default_rng(1).normal(size=(5, 2, 3, 3, 1)).astype(np.float32)
     variable = keras.Variable(start)
     referee = keras.optimizers.Adam(0.1, beta_1=0.8, beta_2=0.999, epsilon=1e-8)
-    values, state = tf.constant(start), first_state(recipe, tf.constant(start))
+    values, state = tf.constant(start), first_state(ops, recipe, tf.constant(start))
     for step, slope in enumerate(slopes):
         referee.apply([tf.constant(-slope)], [variable])
-        values, state = updated(recipe, values, tf.constant(slope), state, tf.constant(float(step)), 0.1)
+        values, state = updated(ops, recipe, values, tf.constant(slope), state, tf.constant(float(step)), 0.1)
         np.testing.assert_allclose(values.numpy(), variable.numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_padam_lies_between_adam_and_plain_ascent():
     import tensorflow as tf
 
-    from convreport.model.ascent.optimizers import first_state, updated
+    from convreport.core.ascent.optimizers import first_state, updated
 
-    start = tf.zeros([1, 4, 4, 1])
+    start, ops = tf.zeros([1, 4, 4, 1]), models.ops()
     slope = tf.constant(np.geomspace(0.01, 10, 16).reshape(1, 4, 4, 1), tf.float32)
     moved = {}
     for adaptive in (0.0, 0.42, 0.5):
         recipe = Recipe("padam", step="padam", momentum=0.0, adaptive=adaptive)
-        values, _ = updated(recipe, start, slope, first_state(recipe, start), tf.constant(0.0), 0.3)
+        values, _ = updated(ops, recipe, start, slope, first_state(ops, recipe, start), tf.constant(0.0), 0.3)
         moved[adaptive] = values.numpy().ravel()
         assert np.sqrt((moved[adaptive] ** 2).mean()) == pytest.approx(0.3, rel=1e-4)
     assert correlation(moved[0.0], slope.numpy()) > 0.9999

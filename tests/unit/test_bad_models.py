@@ -6,9 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
-from convreport.core.errors import ModelError, UsageError
-from convreport.model.load import load
-from convreport.model.request import Request
+from convreport.core.base.errors import ModelError, UsageError
+from convreport.engines.keras.load import load
+from convreport.engines.request import Request
 from tests import models
 from tests.unit.test_cli import refused, run
 from tests.zoo import ZOO
@@ -98,9 +98,9 @@ def test_weights_that_are_no_numbers_are_told_and_what_can_be_drawn_is(tmp_path)
 def test_where_memory_runs_out_the_batch_is_halved(monkeypatch):
     import tensorflow as tf
 
-    from convreport.core.objectives import channel
-    from convreport.core.recipes import Recipe
-    from convreport.model.ascent.climb import Climb
+    from convreport.core.ascent.climb import Climb
+    from convreport.core.ascent.objectives import channel
+    from convreport.core.ascent.recipes import Recipe
 
     net = models.network(ZOO["functional"]())
     whole = Climb._climb

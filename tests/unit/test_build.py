@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convreport.atlas import FORMAT
-from convreport.core import events
-from convreport.core.protocols import Plan
+from convreport.book.folder import FORMAT
+from convreport.builder.pipeline import build
+from convreport.builder.plan import Plan
+from convreport.core.base import events
 from convreport.demo import scenes
-from convreport.pipeline import build
 from convreport.sections import configure
 
 FEW = ("--filters", "4", "--max-images", "2", "--max-examples", "48")
@@ -42,7 +42,7 @@ def test_a_rebuild_in_which_nothing_changed_draws_nothing_and_never_imports_tens
     code = (
         "import sys; sys.argv = ['convreport', 'build', 'demo', '--out', sys.argv[1], '--filters', '4', '--max-images', '3',"
         "'--max-examples', '96'];"
-        "from convreport.cli import app; app(standalone_mode=False);"
+        "from convreport.cli.app import app; app(standalone_mode=False);"
         "print(sorted({'tensorflow', 'keras', 'mkdocs'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(atlas_copy)], capture_output=True, text=True, check=True)
@@ -147,8 +147,8 @@ def test_a_changed_option_redraws_only_what_it_shapes(atlas_copy, convreport):
 
 def test_the_classes_asked_for_are_explained_in_the_books_colours(tmp_path):
     """By name and by index; jet is laid over whole at 0.4, as the book does."""
-    from convreport.core import colour
-    from convreport.core.store import Store
+    from convreport.core.drawing.store import Store
+    from convreport.core.pictures import colour
 
     asked = configure("gradcam", {"classes": "star,7", "colormap": "jet"})
     build(Plan(out=tmp_path / "a", max_images=1, sections=(asked,)), lambda event: None)
@@ -168,7 +168,9 @@ def test_the_classes_asked_for_are_explained_in_the_books_colours(tmp_path):
 
 def test_a_class_asked_for_that_is_also_the_likeliest_is_explained_once_and_right(demo):
     """Each class keeps its own map, whatever it stands beside."""
-    from convreport.core.types import Scope, Subject, UnitChoice
+    from convreport.core.drawing.figures import Subject
+    from convreport.core.drawing.scope import Scope
+    from convreport.core.network.units import UnitChoice
     from tests.models import sample
 
     ring = sample(scenes.scene(1, seed=scenes.SHOWN).pixels, "ring")
@@ -182,15 +184,15 @@ def test_a_class_asked_for_that_is_also_the_likeliest_is_explained_once_and_righ
 
 
 def test_a_known_model_that_cannot_be_opened_is_an_error_not_a_grey_atlas(tmp_path, monkeypatch):
-    from convreport import pipeline
-    from convreport.core.errors import ModelError
+    from convreport.core.base.errors import ModelError
+    from convreport.engines.keras.engine import KerasEngine
 
     build(plan(tmp_path / "a", "overview"), lambda event: None)
 
-    def broken(request):
+    def broken(self, request):
         raise ModelError("planted")
 
-    monkeypatch.setattr(pipeline, "load", broken)
+    monkeypatch.setattr(KerasEngine, "load", broken)
     with pytest.raises(ModelError, match="planted"):
         build(plan(tmp_path / "a", "overview", "gradcam"), lambda event: None)
 
@@ -228,7 +230,7 @@ def test_a_failure_shows_its_reason_in_its_place_and_the_rest_is_built(failing, 
 
 
 def test_a_failure_is_not_remembered_and_strict_stops_at_it(failing, tmp_path, monkeypatch):
-    from convreport.core.errors import ConvreportError
+    from convreport.core.base.errors import ConvreportError
 
     with pytest.raises(ConvreportError, match="planted"):
         build(plan(tmp_path / "a", "gradcam", strict=True), lambda event: None)
@@ -243,7 +245,7 @@ def test_a_failed_drawing_makes_the_exit_code_1(tmp_path, convreport):
         "import importlib.abc, sys\n"
         "class Late(importlib.abc.MetaPathFinder):\n"
         "    def find_spec(self, name, path, target=None):\n"
-        "        if name == 'convreport.pipeline':\n"
+        "        if name == 'convreport.builder.pipeline':\n"
         "            import convreport.sections.kernels as kernels\n"
         "            kernels.Kernels.draw = lambda *a: 1 / 0\n"
         "sys.meta_path.insert(0, Late())\n"
@@ -313,7 +315,7 @@ def test_the_users_own_pages_and_templates_survive(atlas_copy, convreport, tmp_p
 
 def test_site_alone_needs_no_tensorflow_and_plain_mkdocs_gives_the_same(atlas_copy):
     code = (
-        "import sys; sys.argv = ['convreport', 'site', sys.argv[1]]; from convreport.cli import app;"
+        "import sys; sys.argv = ['convreport', 'site', sys.argv[1]]; from convreport.cli.app import app;"
         "app(standalone_mode=False); print(sorted({'tensorflow', 'keras'} & set(sys.modules)))"
     )
     (atlas_copy / "site/index.html").unlink()

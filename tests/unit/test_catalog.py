@@ -2,8 +2,8 @@
 
 import pytest
 
-from convreport.model import catalog
-from convreport.model.catalog import APPLICATIONS
+from convreport.engines.keras.reading import catalog
+from convreport.engines.keras.reading.catalog import APPLICATIONS
 from tests.unit.test_cli import run
 
 # One of each family by default; the whole matrix with -m slow.
@@ -61,7 +61,7 @@ def test_preprocessing_is_keras_own(application, mode, scale):
     import keras
     import numpy as np
 
-    from convreport.core.preprocessing import MODES
+    from convreport.core.network.preprocessing import MODES
 
     pixels = np.random.default_rng(0).uniform(0, 255, (1, 5, 5, 3)).astype(np.float32)
     theirs = getattr(keras.applications, application).preprocess_input(pixels.copy())

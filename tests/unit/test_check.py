@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 import pytest
 from typer.testing import CliRunner
 
-from convreport.check import Thresholds, check, thresholds
-from convreport.cli import app
-from convreport.core.errors import UsageError
+from convreport.audit.check import Thresholds, check, thresholds
+from convreport.cli.app import app
+from convreport.core.base.errors import UsageError
 from tests.unit.test_summary import answer, atlas, cam, drawing
 
 

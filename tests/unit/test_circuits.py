@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from convreport.core.circuits import Circuits
-from convreport.core.types import Scope, UnitChoice
-from convreport.model.kernels import kernel_of
+from convreport.core.drawing.scope import Scope
+from convreport.core.network.circuits import Circuits
+from convreport.core.network.units import UnitChoice
+from convreport.engines.keras.running.kernels import kernel_of
 from convreport.sections import configure
 from tests import models
 

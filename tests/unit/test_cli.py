@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from convreport.cli import app
+from convreport.cli.app import app
 
 
 def run(*words):

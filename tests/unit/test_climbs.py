@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from convreport.core import tiles
-from convreport.core.errors import ModelError, UsageError
-from convreport.core.objectives import channel, logit
-from convreport.core.recipes import FOURIER, Recipe, find
-from convreport.core.types import Means, Targets
+from convreport.core.ascent.objectives import channel, logit
+from convreport.core.ascent.recipes import FOURIER, Recipe, find
+from convreport.core.base.errors import ModelError, UsageError
+from convreport.core.seam import Means, Targets
+from convreport.sections.shared import tiles
 from tests import models
 
 DRAFT = find("fourier", "draft")
@@ -20,7 +20,7 @@ def correlation(one, other):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_tile_is_the_same_alone_and_in_any_slot_and_company(demo_loaded, precision):
     """Tolerance: correlation of at least 0.999 (float rounding in another slot of a batch of the same size)."""
-    from convreport.model.network import KerasNetwork
+    from convreport.engines.keras.running.network import KerasNetwork
 
     layer, units = "block3_conv1", [4, 9, 17, 30, 2, 8, 21, 40, 11, 5]
     net = KerasNetwork(demo_loaded, Means(precision))
@@ -36,7 +36,7 @@ def test_a_tile_is_the_same_alone_and_in_any_slot_and_company(demo_loaded, preci
 
 def test_bfloat16_scores_what_float32_scores(demo_loaded):
     """At equal contrast, in the median of a layer, within 3 %."""
-    from convreport.model.network import KerasNetwork
+    from convreport.engines.keras.running.network import KerasNetwork
 
     objectives = [channel("block4_conv1", unit) for unit in range(32)]
     exact, short = (
@@ -98,7 +98,7 @@ def silenced(dead):
 
 
 def test_a_unit_without_a_gradient_is_rescued_through_closed_relus(monkeypatch):
-    from convreport.model.ascent.climb import Climb
+    from convreport.core.ascent.climb import Climb
 
     net = models.network(silenced(dead=False), preprocess="rescale")
     asked = []
@@ -148,43 +148,44 @@ def test_class_patterns_convince_the_network_of_their_class(demo):
 
 
 def test_what_auto_means_is_measured_once_and_kept(tmp_path):
-    from convreport.model.precision import Decisions
+    from convreport.core.ascent.precision import Decisions
 
     asked = []
+    short = lambda: "bfloat16"  # noqa: E731
 
     def seconds(precision):
         asked.append(precision)
         return {"float32": 2.0, "bfloat16": 1.0}[precision]
 
     file = tmp_path / "precision.json"
-    assert Decisions("auto", file).decide("key", seconds, exact=False) == "bfloat16"
-    assert Decisions("auto", file).decide("key", lambda _: 1 / 0, exact=False) == "bfloat16"
+    assert Decisions("auto", file, short).decide("key", seconds, exact=False) == "bfloat16"
+    assert Decisions("auto", file, short).decide("key", lambda _: 1 / 0, exact=False) == "bfloat16"
     assert sorted(asked) == ["bfloat16", "float32"]
-    assert Decisions("float32", file).decide("key", seconds, exact=False) == "float32"
-    assert Decisions("auto", file).decide("other", seconds, exact=True) == "float32", "published loops are followed"
+    assert Decisions("float32", file, short).decide("key", seconds, exact=False) == "float32"
+    assert Decisions("auto", file, short).decide("other", seconds, exact=True) == "float32", (
+        "published loops are followed"
+    )
     slow = {"float32": 1.0, "bfloat16": 0.85}
-    assert Decisions("auto", None).decide("near", slow.get, exact=False) == "float32", "a tie changes nothing"
+    assert Decisions("auto", None, short).decide("near", slow.get, exact=False) == "float32", "a tie changes nothing"
     file.write_text("no json")
-    assert Decisions("auto", file).decide("key", seconds, exact=False) == "bfloat16"
+    assert Decisions("auto", file, short).decide("key", seconds, exact=False) == "bfloat16"
 
 
 def test_a_shorter_format_holds_for_the_block_alone():
     import tensorflow as tf
 
-    from convreport.model.precision import computing
-
     x = tf.constant(np.random.default_rng(0).normal(size=(64, 64)), tf.float32)
     product = tf.function(lambda a: tf.nn.relu(a @ a) @ a)
     exact = product(x).numpy()
-    with computing("bfloat16"):
+    with models.ops().computing("bfloat16"):
         short = product(x).numpy()
     assert (product(x).numpy() == exact).all()
     assert (short == exact).mean() < 0.5
 
 
 def test_batches_shrink_with_the_memory_and_only_then(demo):
-    from convreport.model.ascent.room import batch_for, bytes_a_picture
-    from convreport.model.ascent.stage import Stage
+    from convreport.core.ascent.room import batch_for, bytes_a_picture
+    from convreport.core.ascent.stage import Stage
 
     stage = Stage.fitted(demo.card, FOURIER, "block3_conv1")
     need = bytes_a_picture(demo.card, ["block3_conv1"], stage)
@@ -197,7 +198,7 @@ def test_the_pace_is_about_what_it_takes(demo_loaded):
     """Loosely: timing on a shared machine. tests/bench measures it."""
     import time
 
-    from convreport.model.network import KerasNetwork
+    from convreport.engines.keras.running.network import KerasNetwork
 
     net = KerasNetwork(demo_loaded, Means("float32"))
     objectives = [channel("block4_conv1", unit) for unit in range(16)]

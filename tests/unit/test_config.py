@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from convreport import sections
-from convreport.config import make_plan
-from convreport.core.errors import UsageError
+from convreport.builder.config import make_plan
+from convreport.core.base.errors import UsageError
 
 
 def test_without_a_file_everything_has_a_default(tmp_path, monkeypatch):
@@ -72,8 +72,8 @@ def test_every_option_of_the_command_is_a_key_of_the_file(tmp_path):
 def test_the_command_line_knows_every_key_and_the_other_way_round():
     from typer.main import get_command
 
-    from convreport.cli import app
-    from convreport.config import _KINDS
+    from convreport.builder.config import _KINDS
+    from convreport.cli.app import app
 
     options = {name.lstrip("-").replace("-", "_") for p in get_command(app).commands["build"].params for name in p.opts}
     only_command = {"o", "set", "json", "quiet", "config"}
@@ -117,7 +117,7 @@ def test_a_file_that_is_no_toml(tmp_path):
 
 
 def test_every_section_has_a_template_and_every_option_a_help():
-    from convreport.core.assets import folder
+    from convreport.core.base.assets import folder
 
     for name, kind in sections.registry().items():
         assert (folder("templates") / "sections" / f"{name}.md").is_file(), name

@@ -5,9 +5,9 @@ import hashlib
 import numpy as np
 import pytest
 
-from convreport.core.fitting import fit_of
-from convreport.core.saliency import gradcam
-from convreport.core.types import Targets
+from convreport.core.explain.saliency import gradcam
+from convreport.core.pictures.fitting import fit_of
+from convreport.core.seam import Targets
 from convreport.demo import scenes
 from tests.models import sample
 
@@ -89,6 +89,6 @@ def test_gradcam_points_at_the_object(answers, record_property):
 
 
 def test_the_demo_model_is_small_and_plain():
-    from convreport.model.load import demo_file
+    from convreport.engines.keras.load import demo_file
 
     assert demo_file().stat().st_size < 2_000_000

@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from convreport.atlas import Atlas
-from convreport.cli import app
-from convreport.core.errors import UsageError
-from convreport.export import chosen, export
-from convreport.export.report import ladder, one_file
+from convreport.book.folder import Atlas
+from convreport.cli.app import app
+from convreport.core.base.errors import UsageError
+from convreport.share.export import chosen, export
+from convreport.share.report import ladder, one_file
 from tests import models
 
 
@@ -97,7 +97,7 @@ def test_tiles_of_the_report_are_the_tiles_of_their_units(small):
     """The tile of a unit, taken out of the report's sheet, is the published one up to a second encoding."""
     import base64
 
-    from convreport.export.media import Media
+    from convreport.share.media import Media
 
     data = small.models()[0]
     sheet = next(one for section in data["sections"] for one in section["sheets"] if one["layer"] == "block3_conv1")
@@ -145,7 +145,7 @@ def test_a_summary_has_its_contact_sheet_beside_it(small_atlas, tmp_path):
 
 
 def test_pictures_are_one_file_a_drawing_and_exact(small_atlas, tmp_path):
-    from convreport.core.store import Store
+    from convreport.core.drawing.store import Store
 
     done = run("export", small_atlas, "--format", "images", "-o", tmp_path / "all")
     assert done.exit_code == 0, done.output
@@ -203,8 +203,8 @@ def test_what_cannot_be_exported_is_a_sentence(small, small_atlas, atlas_copy, t
 
 
 def test_a_removed_model_is_gone_and_the_others_and_the_users_own_files_stay(atlas_copy, tmp_path):
-    from convreport.core.protocols import Plan
-    from convreport.pipeline import build
+    from convreport.builder.pipeline import build
+    from convreport.builder.plan import Plan
     from convreport.sections import configure
 
     models.small("other").save(tmp_path / "other.keras")

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from convreport.core import faithfulness
-from convreport.core.protocols import Plan
-from convreport.pipeline import build
+from convreport.builder.pipeline import build
+from convreport.builder.plan import Plan
+from convreport.core.explain import faithfulness
 from convreport.sections import configure
 from tests import models
 
@@ -116,7 +116,7 @@ def test_planted_evidence_is_found_faithful_and_a_page_says_so(tmp_path):
 
 
 def test_a_map_of_the_wrong_places_is_said_to_be_no_better_than_chance():
-    from convreport.templating import environment
+    from convreport.site.templating import environment
 
     said = environment(None).get_template("_faithful.md").module.words
     found = {"methods": {"gradcam": {"drop": 0.4, "rise": 0.7}}}
@@ -129,7 +129,8 @@ def test_a_map_of_the_wrong_places_is_said_to_be_no_better_than_chance():
 
 
 def test_networks_without_probabilities_of_a_picture_are_not_measured():
-    from convreport.core.types import Scope, UnitChoice
+    from convreport.core.drawing.scope import Scope
+    from convreport.core.network.units import UnitChoice
     from tests.zoo import ZOO
 
     measured = configure("faithfulness", {})

@@ -6,10 +6,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from convreport.core.errors import ModelError
-from convreport.model import legacy, weights
-from convreport.model.load import load
-from convreport.model.request import Request
+from convreport.core.base.errors import ModelError
+from convreport.engines.keras.load import load
+from convreport.engines.keras.reading import legacy, weights
+from convreport.engines.request import Request
 from tests import old_keras
 from tests.unit.test_cli import run
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from convreport import alerts, api, summary
-from convreport.cli import app
-from convreport.core.health import gated
+from convreport.builder import api
+from convreport.cli.app import app
+from convreport.core.survey.health import gated
+from convreport.site import alerts, summary
 from tests import models
 
 HEALTHY = 6  # units of each layer

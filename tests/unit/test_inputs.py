@@ -7,11 +7,12 @@ import pytest
 from PIL import Image
 
 import convreport
-from convreport.core import arrays, labels, samples, truth
-from convreport.core.errors import ImageError, UsageError
-from convreport.core.fitting import size_for
-from convreport.model.load import load
-from convreport.model.request import Request
+from convreport.core.base.errors import ImageError, UsageError
+from convreport.core.network import labels
+from convreport.core.pictures import arrays, samples, truth
+from convreport.core.pictures.fitting import size_for
+from convreport.engines.keras.load import load
+from convreport.engines.request import Request
 from tests import models
 from tests.unit.test_cli import refused, run
 from tests.zoo import ZOO

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from convreport.core.errors import ModelError
-from convreport.core.objectives import channel
-from convreport.core.recipes import RECIPES, find
-from convreport.core.saliency import gradcam
-from convreport.core.types import Targets
+from convreport.core.ascent.objectives import channel
+from convreport.core.ascent.recipes import RECIPES, find
+from convreport.core.base.errors import ModelError
+from convreport.core.explain.saliency import gradcam
+from convreport.core.seam import Targets
 from tests import models
 
 
@@ -127,9 +127,9 @@ def test_known_receptive_fields():
 
 
 def test_vgg16_shows_the_books_layers_by_default():
-    from convreport.core import layers
-    from convreport.model.load import load
-    from convreport.model.request import Request
+    from convreport.core.network import layers
+    from convreport.engines.keras.load import load
+    from convreport.engines.request import Request
 
     card = load(Request("VGG-16", weights="none")).card
     five = [f"block{n}_conv1" for n in range(1, 6)]
@@ -146,9 +146,9 @@ def test_vgg16_shows_the_books_layers_by_default():
 
 
 def test_a_residual_network_shows_the_last_sum_of_each_stage():
-    from convreport.core import layers
-    from convreport.model.load import load
-    from convreport.model.request import Request
+    from convreport.core.network import layers
+    from convreport.engines.keras.load import load
+    from convreport.engines.request import Request
 
     card = load(Request("resnet50 v2", weights="none")).card
     shown = layers.telling(card)

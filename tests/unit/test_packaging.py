@@ -36,7 +36,7 @@ def test_the_wheel_installs_and_builds_the_demo_elsewhere(tmp_path):
 
 
 def test_templates_and_site_source_are_found_here_too():
-    from convreport.core.assets import folder
+    from convreport.core.base.assets import folder
 
     assert (folder("templates") / "home.md").is_file()
     assert (folder("site_src") / "mkdocs.yml").is_file()

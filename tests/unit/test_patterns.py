@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from convreport.cli import app
-from convreport.core import amounts, events
-from convreport.core.errors import UsageError
-from convreport.core.protocols import Plan
-from convreport.pipeline import build
+from convreport.builder.pipeline import build
+from convreport.builder.plan import Plan
+from convreport.cli.app import app
+from convreport.core.base import amounts, events
+from convreport.core.base.errors import UsageError
 from convreport.sections import configure
 
 
@@ -46,7 +46,7 @@ def test_one_picture_is_drawn(words, size, said, tmp_path):
 
 
 def test_drawn_alone_it_is_the_tile_of_the_atlas(tmp_path, small_atlas):
-    from convreport.core.store import Store
+    from convreport.core.drawing.store import Store
 
     assert run("draw", "demo", "block3_conv1", "2", "-o", tmp_path / "t.png").exit_code == 0
     section, facts = facts_of(small_atlas)
@@ -104,7 +104,8 @@ def test_class_patterns_have_names_and_a_place_on_the_models_page(small_atlas):
 
 @pytest.mark.parametrize(("words", "count"), [(("none",), 0), (("star", "7"), 2), (("all",), 12)])
 def test_the_classes_whose_pattern_is_drawn(words, count, demo):
-    from convreport.core.types import Scope, UnitChoice
+    from convreport.core.drawing.scope import Scope
+    from convreport.core.network.units import UnitChoice
 
     section = configure("classes", {"which": words})
     subjects = section.subjects(Scope(demo.card, (), UnitChoice(), 0))
@@ -117,7 +118,8 @@ def test_of_many_classes_a_handful_is_drawn_and_the_predicted_ones(demo):
     """With the demo made to look like a network of many classes: the pictures' own classes are asked of the network."""
     from dataclasses import replace
 
-    from convreport.core.types import Scope, UnitChoice
+    from convreport.core.drawing.scope import Scope
+    from convreport.core.network.units import UnitChoice
     from convreport.demo import scenes
     from tests.models import sample
 
@@ -177,7 +179,6 @@ def test_durations_in_words():
 
 
 def plan(folder, budget, **words):
-    from convreport.core import units  # noqa: F401 - the words of --filters are checked where they are read
 
     options = {"filters": "16", "layers": ("block2_conv1", "block3_conv1"), **words}
     sections = (configure("filters", {}),)
@@ -207,7 +208,7 @@ def test_a_tiny_budget_draws_what_fits_and_a_later_one_goes_on(tmp_path):
 
 def test_what_an_ended_budget_refined_is_kept_beside_drafts(tmp_path, monkeypatch):
     """The clock is ours: after three batches of standard pictures the time is over."""
-    from convreport import budget
+    from convreport.builder import budget
 
     class Clock:
         now, batches = 0.0, 0

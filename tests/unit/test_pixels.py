@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convreport.core import colour, pixels
+from convreport.core.pictures import colour, pixels
 
 
 def test_standardize_puts_the_mean_at_128_and_clips_at_two_deviations():

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import convreport
-from convreport.core import samples
-from convreport.core.errors import UsageError
-from convreport.core.fitting import planes_for
-from convreport.core.preprocessing import MODES, of_function
+from convreport.core.base.errors import UsageError
+from convreport.core.network.preprocessing import MODES, of_function
+from convreport.core.pictures import samples
+from convreport.core.pictures.fitting import planes_for
 from tests import models
 from tests.zoo import ZOO
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from convreport import publish
-from convreport.atlas import Atlas
-from convreport.cli import app
-from convreport.core.errors import PublishError
+from convreport.book.folder import Atlas
+from convreport.cli.app import app
+from convreport.core.base.errors import PublishError
+from convreport.share import publish
 
 WHO = ("-c", "user.name=somebody", "-c", "user.email=some@body.example")
 

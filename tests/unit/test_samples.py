@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from convreport.core import samples
-from convreport.core.errors import ImageError
-from convreport.core.fitting import fit_of, planes_for
-from convreport.core.types import Picture
+from convreport.core.base.errors import ImageError
+from convreport.core.pictures import samples
+from convreport.core.pictures.fitting import fit_of, planes_for
+from convreport.core.pictures.sample import Picture
 from tests.models import sample
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from convreport.cli import app
-from convreport.core.protocols import Plan
-from convreport.pipeline import build
+from convreport.builder.pipeline import build
+from convreport.builder.plan import Plan
+from convreport.cli.app import app
 from convreport.sections import configure, sanity
 from tests import models
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convreport import alerts, api
+from convreport.builder import api
 from convreport.sections import shortcuts
+from convreport.site import alerts
 
 SIDE = 32
 

@@ -7,8 +7,9 @@ import time
 
 import numpy as np
 
-from convreport.core.store import KEPT_UNUSED, Store, digest
-from convreport.core.types import Drawing, Figure
+from convreport.core.base.files import digest
+from convreport.core.drawing.figures import Drawing, Figure
+from convreport.core.drawing.store import KEPT_UNUSED, Store
 
 
 def drawing(value=0, fact=1):
@@ -71,7 +72,7 @@ def test_two_writers_of_the_same_key_agree(tmp_path):
 
 def test_a_writer_killed_at_any_moment_leaves_whole_entries_or_none(tmp_path):
     code = (
-        "import sys, itertools, numpy as np; from pathlib import Path; from convreport.core.store import Store;"
+        "import sys, itertools, numpy as np; from pathlib import Path; from convreport.core.drawing.store import Store;"
         "from convreport.core.types import Drawing, Figure; store = Store(Path(sys.argv[1])); print('go', flush=True);\n"
         "for n in itertools.count():\n"
         "    px = np.random.default_rng(n).integers(0, 256, (64, 64, 3), np.uint8)\n"

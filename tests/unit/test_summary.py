@@ -1,6 +1,6 @@
 """What atlas.json amounts to, by numbers one can check with a pencil."""
 
-from convreport import summary
+from convreport.site import summary
 
 
 def drawing(layer=None, unit=None, sample=None, failure="", figures=None, **facts):

@@ -13,13 +13,15 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from convreport import examples, survey
-from convreport.cli import app
-from convreport.core import events
-from convreport.core.errors import ImageError
-from convreport.core.protocols import Plan
-from convreport.core.types import Scope, UnitChoice
-from convreport.pipeline import build
+from convreport.builder import gallery as examples
+from convreport.builder.pipeline import build
+from convreport.builder.plan import Plan
+from convreport.cli.app import app
+from convreport.core.base import events
+from convreport.core.base.errors import ImageError
+from convreport.core.drawing.scope import Scope
+from convreport.core.network.units import UnitChoice
+from convreport.core.survey import conduct as survey
 from convreport.sections import configure
 from tests import models
 
@@ -264,7 +266,7 @@ def test_kill_9_in_the_middle_of_a_pass_loses_little(tmp_path):
     folder, atlas = files(tmp_path / "many", 400, (96, 96)), tmp_path / "atlas"
     code = (
         "import sys; from convreport import survey; survey.KEEP_EVERY = 0.0; survey.BLOCK = 8;"
-        "from convreport.cli import main; sys.argv[0] = 'convreport'; main()"
+        "from convreport.cli.app import main; sys.argv[0] = 'convreport'; main()"
     )
     words = [sys.executable, "-c", code, "build", "demo", "--examples", folder, "--sections", "examples", "--out", atlas,
              "--filters", "2", "--json"]  # fmt: skip

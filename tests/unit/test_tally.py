@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from convreport.core import kernels
-from convreport.core.kernels import Kernel
-from convreport.core.tally import BINS, KEPT, Spread, Tally
-from convreport.core.types import Responses
+from convreport.core.network import kernels
+from convreport.core.network.kernels import Kernel
+from convreport.core.seam import Responses
+from convreport.core.survey.tally import BINS, KEPT, Spread, Tally
 
 
 def seen(maps, ceiling=None):

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convreport.core import labels, layers, units
-from convreport.core.card import Field, Label, LayerInfo, ModelCard
-from convreport.core.codec import from_json, to_json
-from convreport.core.errors import UsageError, did_you_mean
-from convreport.core.preprocessing import MODES
-from convreport.core.types import UnitChoice
+from convreport.core.base.codec import from_json, to_json
+from convreport.core.base.errors import UsageError, did_you_mean
+from convreport.core.network import labels, layers, units
+from convreport.core.network.card import Field, Label, LayerInfo, ModelCard
+from convreport.core.network.preprocessing import MODES
+from convreport.core.network.units import UnitChoice
 
 
 @pytest.mark.parametrize(("mode", "keras_mode"), [("symmetric", "tf"), ("caffe", "caffe"), ("torch", "torch")])

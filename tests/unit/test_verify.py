@@ -8,10 +8,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import convreport
-from convreport.atlas import Atlas
-from convreport.cli import app
-from convreport.core.errors import UsageError
-from convreport.recall import recall
+from convreport.book.folder import Atlas
+from convreport.builder.recall import recall
+from convreport.cli.app import app
+from convreport.core.base.errors import UsageError
 from convreport.sections import configure
 from tests import models
 
@@ -61,7 +61,7 @@ def test_a_tampered_picture_is_named(mine):
 
 
 def test_another_encoder_is_no_tampering(mine):
-    from convreport.core import pixels
+    from convreport.core.pictures import pixels
 
     file = mine / "docs/mine/figures/gradcam/one-overlay0.webp"
     Image.open(file).save(file, "WEBP", lossless=True)

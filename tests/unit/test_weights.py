@@ -5,10 +5,10 @@ from pathlib import Path
 import h5py
 import pytest
 
-from convreport.core.errors import ModelError
-from convreport.model import weights
-from convreport.model.load import load
-from convreport.model.request import Request
+from convreport.core.base.errors import ModelError
+from convreport.engines.keras.load import load
+from convreport.engines.keras.reading import weights
+from convreport.engines.request import Request
 from tests import models, old_keras
 from tests.unit.test_cli import refused, run
 from tests.unit.test_files import answers_alike

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from convreport.core.card import Field
-from convreport.core.fitting import Fit, fit_of
-from convreport.core.windows import GROUND, cut, size_of, window_of
+from convreport.core.network.card import Field
+from convreport.core.network.windows import GROUND, cut, size_of, window_of
+from convreport.core.pictures.fitting import Fit, fit_of
 from tests import models
 
 SIDE = 33

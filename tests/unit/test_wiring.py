@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import convreport
-from convreport.core import layers
-from convreport.core.arrays import picture
-from convreport.core.errors import ModelError, UsageError
-from convreport.core.objectives import channel
-from convreport.core.recipes import Recipe
-from convreport.core.samples import named_samples
-from convreport.core.types import Targets
+from convreport.core.ascent.objectives import channel
+from convreport.core.ascent.recipes import Recipe
+from convreport.core.base.errors import ModelError, UsageError
+from convreport.core.network import layers
+from convreport.core.pictures.arrays import picture
+from convreport.core.pictures.samples import named_samples
+from convreport.core.seam import Targets
 from tests import models
 from tests.zoo import ZOO, subclass_of_two_inputs
 
@@ -301,7 +301,7 @@ def test_receptive_fields_hold_what_gradients_reach(kind):
     height, width, channels = net.card.input
     picture = tf.constant(np.random.default_rng(1).uniform(0.2, 1, (1, height, width, channels)), tf.float32)
     calls = {call.path: call for call in net._understood.wiring.calls}
-    from convreport.model.probe import probing
+    from convreport.engines.keras.wiring.probe import probing
 
     for layer in layers.spatial(net.card):
         with tf.GradientTape() as tape:

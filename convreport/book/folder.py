@@ -1,0 +1,105 @@
+"""The folder of an atlas: where everything lies, and whose it is."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from filelock import FileLock
+
+from convreport.core.base.errors import UsageError
+from convreport.core.base.files import write_atomically
+
+MARK = "# A convreport atlas: docs/ is its source, cache/ and site/ can be made again.\ncache/\nsite/\n"
+FORMAT = 5  # of atlas.json; a model of another format is left out until it is built again
+
+
+class Atlas:
+    """Where everything of one atlas lies on disk."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.docs = out / "docs"
+        self.cache = out / "cache"
+        self.site = out / "site"
+
+    @classmethod
+    def open(cls, out: Path, *, create: bool) -> "Atlas":
+        """An atlas in that folder; UsageError if it is something else, or cannot be written."""
+        marker = out / ".gitignore"
+        is_atlas = marker.is_file() and marker.read_text("utf-8", errors="replace").startswith(MARK.splitlines()[0])
+        if not is_atlas and not create:
+            raise UsageError(f"{out} is not an atlas.", "Make one with `convreport build MODEL --out DIR`.")
+        try:
+            if not is_atlas:
+                # Another build that begins in the same moment may be writing the marker: its temporary file is no content.
+                if out.exists() and (not out.is_dir() or any(path.suffix != ".tmp" for path in out.iterdir())):
+                    raise UsageError(
+                        f"{out} exists and is not an atlas; nothing in it was touched.",
+                        "Give an empty or new folder with --out.",
+                    )
+                write_atomically(marker, MARK.encode())
+            (out / "docs").mkdir(exist_ok=True)
+            (out / "cache").mkdir(exist_ok=True)
+            with TemporaryFile(dir=out / "cache"):
+                pass  # it can be written
+        except OSError as error:
+            raise UsageError(
+                f"{out} cannot be written ({error.strerror or error}).", "Choose another folder with --out."
+            ) from None
+        return cls(out)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """One process at a time writes docs/ and site/; the store needs no lock."""
+        with FileLock(str(self.cache / "lock")):
+            yield
+
+    def claim(self, slug: str, name: str, source: str) -> None:
+        """Give a model's place to a source; UsageError if another one has it, which would be silently replaced.
+
+        Which source has which place is kept in the cache: it may be a path, and paths are not published.
+        """
+        book = self.cache / "sources.json"
+        with self.locked():
+            known: dict[str, str] = json.loads(book.read_bytes()) if book.is_file() else {}
+            other = known.get(slug)
+            if other not in (None, source) and (other == Path(str(other)).name or Path(str(other)).exists()):
+                raise UsageError(
+                    f"This atlas already has a model named {name}, made from {other}.",
+                    "Give this one another name with --name, or another folder with --out.",
+                )
+            if other != source:
+                write_atomically(book, json.dumps({**known, slug: source}).encode())
+
+    def forget(self, slug: str) -> None:
+        """A model's place is free again. Call it under the lock."""
+        book = self.cache / "sources.json"
+        known: dict[str, str] = json.loads(book.read_bytes()) if book.is_file() else {}
+        if known.pop(slug, None) is not None:
+            write_atomically(book, json.dumps(known).encode())
+
+    def models(self) -> list[dict[str, Any]]:
+        """The atlas.json of every model in this atlas, by name."""
+        return sorted((data for data in self._all() if data.get("format") == FORMAT), key=lambda d: d["model"]["name"])
+
+    def outdated(self) -> list[str]:
+        """The names of the models that another version of convreport wrote in another format."""
+        return sorted(data["model"]["name"] for data in self._all() if data.get("format") != FORMAT)
+
+    def _all(self) -> list[dict[str, Any]]:
+        return [json.loads(path.read_bytes()) for path in self.docs.glob("*/atlas.json")]
+
+    def referred(self) -> set[str]:
+        """The store keys that the models of this atlas refer to."""
+        return {
+            drawing["key"] for data in self.models() for section in data["sections"] for drawing in section["drawings"]
+        }
+
+
+def paged_layers(data: Mapping[str, Any]) -> list[str]:
+    """The layers with a page of their own: those that anything was drawn of, in network order."""
+    drawn = {drawing["layer"] for section in data["sections"] for drawing in section["drawings"]}
+    return [layer["path"] for layer in data["model"]["layers"] if layer["path"] in drawn]

@@ -1,0 +1,135 @@
+"""convreport from Python: one function, for a notebook or the end of a training script."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what follows is imported when it is needed: importing convreport costs nothing
+    from convreport.builder.plan import AtHand
+    from convreport.core.base.events import Event
+    from convreport.core.pictures.sample import Picture
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """A built atlas: where it lies, and what is in it.
+
+    `folder` is the atlas, `site` its first page, `page` this model's; `facts` is the content of the model's atlas.json
+    (model, layers, samples, sections with every drawing's facts). `drawn` and `reused` count drawings; `failures` are
+    (section, what, reason) of those that could not be made.
+    """
+
+    folder: Path
+    site: Path
+    page: Path
+    facts: Mapping[str, Any]
+    drawn: int
+    reused: int
+    failures: tuple[tuple[str, str, str], ...]
+
+    def _repr_html_(self) -> str:
+        return f'<a href="{self.page}">{self.facts["model"]["name"]}</a>: {self.drawn} drawn, {self.reused} reused'
+
+
+def build(
+    model: Any = "demo",
+    *,
+    images: Any = (),
+    out: str | Path = "atlas",
+    labels: Any = None,
+    preprocess: Any = "auto",
+    inputs: Mapping[str, Any] | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    on_event: "Callable[[Event], None] | None" = None,
+    **words: Any,
+) -> Atlas:
+    """Build an atlas of a model, or bring it up to date, as `convreport build` does.
+
+    `model` is a name, a path, module:function, or a Keras model, which is not changed. `images` are files, folders or
+    globs, or pictures at hand: arrays (height, width, channels) or Pillow images, in a list or by name in a mapping.
+    `labels` is a file or a list of names, `preprocess` a word or a function on arrays (n, height, width, channels) of
+    pixels in 0..255, `inputs` the values of inputs beside the picture. `options` are sections' options by section.
+    `words` are the options of the command, with underscores (`filters=16`, `layers=["conv*"]`, `seed=1`, `strict=True`).
+    `on_event` is called with every event of the build.
+
+    Raises ConvreportError (UsageError, ModelError, ImageError, SiteError), each with a message and a hint.
+    """
+    from convreport import sections as registry
+    from convreport.book.folder import Atlas as Folder
+    from convreport.builder import pipeline
+    from convreport.builder.config import plan_of
+    from convreport.builder.model import name_of
+    from convreport.core.base import events
+    from convreport.core.pictures import samples
+
+    failures: list[tuple[str, str, str]] = []
+
+    def emit(event: "Event") -> None:
+        if isinstance(event, events.Failed):
+            failures.append((event.section, event.subject, event.reason))
+        if on_event is not None:
+            on_event(event)
+
+    said = {"out": Path(out), **{key: value for key, value in words.items() if value is not None}}
+    if options:
+        said["options"] = {name: dict(table) for name, table in options.items()}
+    plan = plan_of(
+        said | _named(model, images, labels, preprocess), registry, _at_hand(model, images, labels, preprocess, inputs)
+    )
+    built = pipeline.build(plan, emit, command="convreport.build(...)")
+    atlas = Folder.open(Path(out), create=False)
+    slug = samples.slug(name_of(plan)).lower()
+    facts = next(data for data in atlas.models() if data["model"]["slug"] == slug)
+    page = atlas.site / slug / "index.html"
+    return Atlas(Path(out), Path(built.site), page, facts, built.drawn, built.reused, tuple(failures))
+
+
+def _named(model: Any, images: Any, labels: Any, preprocess: Any) -> dict[str, Any]:
+    """What is said by name or path, as the command would say it."""
+    said: dict[str, Any] = {"model": str(model) if isinstance(model, str | Path) else str(model.name)}
+    if isinstance(images, str | Path):
+        said["images"] = [str(images)]
+    elif isinstance(images, Sequence) and images and all(isinstance(one, str | Path) for one in images):
+        said["images"] = [str(one) for one in images]
+    if isinstance(labels, str | Path):
+        said["labels"] = str(labels)
+    said["preprocess"] = preprocess if isinstance(preprocess, str) else getattr(preprocess, "__name__", "a function")
+    return said
+
+
+def _at_hand(model: Any, images: Any, labels: Any, preprocess: Any, inputs: Mapping[str, Any] | None) -> "AtHand":
+    """What is handed over as it is."""
+    from convreport.builder.plan import AtHand
+
+    by_name = isinstance(images, str | Path) or all(isinstance(one, str | Path) for one in images)
+    named = isinstance(images, Mapping)
+    return AtHand(
+        model=None if isinstance(model, str | Path) else model,
+        preprocess=None if isinstance(preprocess, str) else preprocess,
+        inputs=tuple((inputs or {}).items()),
+        labels=() if labels is None or isinstance(labels, str | Path) else tuple(str(name) for name in labels),
+        pictures=tuple(_pictures(images)) if named or not by_name else (),
+    )
+
+
+def _pictures(images: Any) -> "list[Picture]":
+    """Arrays and Pillow images as pictures; ImageError for anything else."""
+    import numpy as np
+
+    from convreport.core.base.errors import ImageError
+    from convreport.core.pictures import arrays
+    from convreport.core.pictures.samples import LONGEST
+
+    named = (
+        images.items() if isinstance(images, Mapping) else [(f"picture {n}", one) for n, one in enumerate(images, 1)]
+    )
+    found = []
+    for name, one in named:
+        try:
+            found.append(arrays.picture(str(name), np.asarray(one), LONGEST))
+        except ImageError as error:
+            raise ImageError(
+                f"{name}: {error.message}.", "Give arrays (height, width, channels) or Pillow images."
+            ) from None
+    return found

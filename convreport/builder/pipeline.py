@@ -1,0 +1,88 @@
+"""The whole build on one page: a Plan in, an atlas on disk and events out."""
+
+import time
+from pathlib import Path
+
+from convreport.book.folder import Atlas
+from convreport.builder import gallery, model, pictures, press, recall, settings
+from convreport.builder.budget import draw_within
+from convreport.builder.drawing import Studio, draw_section
+from convreport.builder.plan import Plan
+from convreport.core.base import events
+from convreport.core.base.events import Emit
+from convreport.core.drawing.drawn import count
+from convreport.core.drawing.scope import Scope
+from convreport.core.drawing.store import Store
+from convreport.core.network import layers, units
+from convreport.core.network.card import ModelCard
+from convreport.engines.code import versions
+from convreport.share import report
+from convreport.share.export import chosen
+from convreport.site import mkdocs as site
+from convreport.site import pages
+
+
+def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
+    """Draw what is missing of the plan's model, publish it into the atlas, and build the site.
+
+    Raises ConvreportError; what was drawn before is in the store and will not be drawn again.
+    """
+    started = time.monotonic()
+    units.parse(plan.filters)  # a mistake in it costs nothing yet
+    model.name_of(plan)  # nor does a mistyped model
+    atlas = Atlas.open(plan.out, create=True)
+    store = Store(atlas.cache)
+    card, network = model.find(plan, atlas, emit)
+    scope = covered(plan, card, emit, atlas.cache)
+    for section in plan.sections:
+        section.subjects(scope)  # a wrong class or layer is told before anything is drawn
+    studio = Studio(scope, plan, store, network, emit)
+    drawn = draw_within(plan.budget, studio) if plan.budget else [draw_section(one, studio) for one in plan.sections]
+    how = {"command": command, "settings": settings.published(plan), **versions(card.engine)}
+    with atlas.locked():
+        press.publish(atlas, store, scope, drawn, how)
+        store.prune(atlas.referred())
+        recall.remember(atlas, scope.card.slug, plan)
+        index = make_site(atlas, plan.templates, emit)
+    new, reused, failed = count([one for section in drawn for one in section.drawn])
+    built = events.Built(str(index), new, reused, failed, time.monotonic() - started)
+    emit(built)
+    return built
+
+
+def covered(plan: Plan, card: ModelCard, emit: Emit, scratch: Path) -> Scope:
+    """What an atlas of this plan covers, after globs and limits, with its pictures read and its examples found.
+
+    In `scratch` the examples' survey is kept while it lasts, and after.
+    """
+    card, shown = pictures.look_at(plan, card, emit)
+    chosen_layers = layers.choose(card, plan.layers, everything=plan.all_layers)
+    choice = units.parse(plan.filters)
+    found = gallery.gallery(plan, shown, scratch, emit)
+    return Scope(card, shown, choice, plan.seed, chosen_layers, plan.fit, plan.precision, plan.recipes, found)
+
+
+def make_site(atlas: Atlas, templates: Path | None, emit: Emit) -> Path:
+    """Pages and site from what atlas.json holds; needs no framework. Returns the site's first page."""
+    models = atlas.models()
+    for name in atlas.outdated():
+        emit(events.Warned(f"{name} was written by another version of convreport and is left out.", "Build it again."))
+    reports, told = report.lay(atlas, models, templates)
+    for line in told:
+        emit(events.Warned(line))
+    written = pages.compose(models, templates, reports)
+    pages.write(written, atlas.docs, atlas.cache)
+    if site.is_stale(atlas):
+        emit(events.SiteStarted(len(written)))
+        site.build(atlas, models)
+    return atlas.site / "index.html"
+
+
+def remove(atlas: Atlas, name: str, emit: Emit) -> Path:
+    """Take a model out of an atlas and build the site without it; what others share with it stays drawn."""
+    slug = str(chosen(atlas, name)["model"]["slug"])
+    with atlas.locked():
+        press.withdraw(atlas, slug)
+        atlas.forget(slug)
+        Store(atlas.cache).prune(atlas.referred())
+        return make_site(atlas, None, emit)

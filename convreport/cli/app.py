@@ -1,0 +1,258 @@
+"""Words in, a Plan out; errors become sentences and exit codes."""
+
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from convreport import __version__
+from convreport.cli import commands, options
+from convreport.cli.sentences import sentences
+
+if TYPE_CHECKING:
+    from convreport.builder.plan import Plan
+
+app = typer.Typer(
+    name="convreport",
+    help="Turn a convolutional network into a model atlas: a static site of what its layers and filters seek.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+BY_COMMA = ("sections", "skip", "classes", "class_patterns", "cam")
+OF_THE_COMMAND = ("as_json", "quiet", "config")  # not of the plan
+
+
+def main() -> None:
+    """The command `convreport`."""
+    app()
+
+
+def _find_modules_here() -> None:
+    """Modules beside the user are found, after all that is installed: for factories, custom layers, preprocessing."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    _find_modules_here()
+    if version:
+        print(f"convreport {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def build(
+    model: Annotated[Optional[str], typer.Argument(help="When left out, " + options.KINDS)] = None,
+    out: options.Out = None,
+    name: options.Name = None,
+    images: options.Images = None,
+    max_images: options.MaxImages = None,
+    examples: options.Examples = None,
+    max_examples: options.MaxExamples = None,
+    layers: options.Layers = None,
+    all_layers: options.AllLayers = None,
+    filters: options.Filters = None,
+    sections: options.Sections = None,
+    skip: options.Skip = None,
+    weights: options.Weights = None,
+    arch: options.Arch = None,
+    no_top: options.NoTop = None,
+    custom: options.Custom = None,
+    unsafe: options.Unsafe = None,
+    input_: options.Input = None,
+    output: options.Output = None,
+    labels: options.Labels = None,
+    truth: options.Truth = None,
+    preprocess: options.Preprocess = None,
+    fit: options.Fit = None,
+    classes: options.Classes = None,
+    class_patterns: options.ClassPatterns = None,
+    recipe: options.RecipeName = None,
+    preset: options.Preset = None,
+    budget: options.Budget = None,
+    precision: options.Precision = None,
+    memory: options.Memory = None,
+    cam: options.Cam = None,
+    cam_score: options.CamScore = None,
+    cam_layer: options.CamLayer = None,
+    set_: options.Set = None,
+    templates: options.Templates = None,
+    seed: options.Seed = None,
+    fresh: options.Fresh = None,
+    strict: options.Strict = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    config: options.Config = None,
+) -> None:
+    """Build an atlas of MODEL, or bring it up to date."""
+    words = _said(locals())
+    from convreport import sections as registry
+    from convreport.builder import pipeline
+    from convreport.builder.config import make_plan
+    from convreport.cli import console
+
+    with sentences(), console.listening(as_json=as_json, quiet=quiet) as emit:
+        plan = make_plan(words, config, registry)
+        built = pipeline.build(plan, emit, command=_command())
+        if built.failed:
+            raise typer.Exit(1)
+
+
+@app.command()
+def draw(
+    model: options.Model,
+    layer: Annotated[str, typer.Argument(help="A layer by path, glob or index; or `classes`.")],
+    unit: Annotated[str, typer.Argument(help="Which unit of it, from 0; a class by its name or index.")],
+    to: Annotated[Path, typer.Option("--out", "-o", help="The picture to write: .png, .jpg or .webp.")] = Path(
+        "tile.png"
+    ),
+    recipe: options.RecipeName = None,
+    preset: options.Preset = None,
+    size: Annotated[int, typer.Option(help="The side of the tile in pixels. [default: by the recipe]")] = 0,
+    precision: options.Precision = None,
+    memory: options.Memory = None,
+    seed: options.Seed = None,
+    weights: options.Weights = None,
+    arch: options.Arch = None,
+    no_top: options.NoTop = None,
+    custom: options.Custom = None,
+    unsafe: options.Unsafe = None,
+    input_: options.Input = None,
+    output: options.Output = None,
+    labels: options.Labels = None,
+    preprocess: options.Preprocess = None,
+    config: options.Config = None,
+) -> None:
+    """Draw one picture: what one unit, or one class, of MODEL seeks."""
+    words = _said(locals(), "layer", "unit", "to", "size") | {"sections": ("filters",), "skip": ()}
+    from convreport import sections as registry
+    from convreport.builder import single
+    from convreport.builder.config import make_plan
+    from convreport.cli import console
+
+    with sentences():
+        plan = make_plan(words, config, registry)
+        console.say(single.draw(plan, layer, unit, size, to))
+
+
+@app.command()
+def layers(
+    model: options.Model,
+    weights: options.Weights = None,
+    arch: options.Arch = None,
+    no_top: options.NoTop = None,
+    custom: options.Custom = None,
+    unsafe: options.Unsafe = None,
+    input_: options.Input = None,
+) -> None:
+    """List the layers of MODEL: path, kind, output, parameters, receptive field."""
+    words = _said(locals())
+    from convreport.builder.model import load
+    from convreport.cli import console
+
+    with sentences():
+        console.show_layers(load(_plan(words)).card)
+
+
+@app.command()
+def doctor(
+    model: options.Model,
+    weights: options.Weights = None,
+    arch: options.Arch = None,
+    no_top: options.NoTop = None,
+    custom: options.Custom = None,
+    unsafe: options.Unsafe = None,
+    input_: options.Input = None,
+    output: options.Output = None,
+    labels: options.Labels = None,
+    preprocess: options.Preprocess = None,
+) -> None:
+    """Load MODEL and say what convreport understood: wiring, inputs, preprocessing and why, outputs, what will be drawn."""
+    words = _said(locals())
+    from convreport.builder.model import load
+    from convreport.builder.promises import promises
+    from convreport.cli import console
+
+    with sentences():
+        plan = _plan(words)
+        card = load(plan).card
+        console.show_diagnosis(card, promises(plan, card))
+
+
+@app.command()
+def models() -> None:
+    """List the networks of keras.applications that convreport knows by name."""
+    from convreport.cli import console
+    from convreport.engines.choose import named
+
+    console.show_models(list(named()))
+
+
+@app.command()
+def sections() -> None:
+    """List the sections of an atlas and their options."""
+    from convreport.cli import console
+    from convreport.sections import options_of, registry
+
+    for name, kind in registry().items():
+        purpose = (kind.__doc__ or "").strip()
+        known = [
+            (f"{name}.{option}", f"{text} [default: {default}]") for option, (default, text) in options_of(kind).items()
+        ]
+        console.show_pairs(f"{name}: {purpose}", known)
+
+
+for command in (
+    commands.site,
+    commands.serve,
+    commands.remove,
+    commands.export,
+    commands.publish,
+    commands.init_ci,
+    commands.verify,
+    commands.check,
+):
+    app.command()(command)
+
+
+def _plan(words: dict[str, Any]) -> "Plan":
+    """A plan of what is said of a model and nothing else; a network by name is looked at untrained unless weights are asked."""
+    from convreport import sections as registry
+    from convreport.builder.config import make_plan
+    from convreport.engines.choose import is_named
+
+    if is_named(words["model"]):
+        words.setdefault("weights", "none")
+    return make_plan(words, None, registry)
+
+
+def _said(given: Mapping[str, Any], *others: str) -> dict[str, Any]:
+    """What was said, of a command's arguments as `locals()` holds them, as keys of a Plan; all but `others`."""
+    said = {}
+    for name, value in given.items():
+        key = name.rstrip("_")  # input_ and set_ keep out of Python's way
+        if value is None or key in (*OF_THE_COMMAND, *others):
+            continue
+        if key in BY_COMMA:
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        said[key] = tuple(value) if isinstance(value, list) else value
+    return said
+
+
+def _command() -> str:
+    """The command as it can be published: files by their names, folders not at all."""
+    words: list[str] = ["convreport"]
+    for word in sys.argv[1:]:
+        path = Path(word)
+        # By the look of it, not by what is there: the same command must read the same before and after its folder exists.
+        words.append(word if len(path.parts) < 2 else path.name if path.suffix else "DIR")
+    return shlex.join(words)

@@ -1,0 +1,206 @@
+"""The commands on an atlas that is there; of them only verify needs TensorFlow."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from convreport.cli import options
+from convreport.cli.sentences import sentences
+from convreport.core.base.errors import UsageError, did_you_mean
+
+Templates = Annotated[Optional[Path], typer.Option(help="A folder of templates laid over ours.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Only warnings and the end.")]
+
+
+def site(folder: options.Folder = Path("atlas"), templates: Templates = None, quiet: Quiet = False) -> None:
+    """Make pages and site from what is stored; needs no TensorFlow."""
+    from convreport.book.folder import Atlas
+    from convreport.builder import pipeline
+    from convreport.cli import console
+
+    with sentences(), console.listening(as_json=False, quiet=quiet) as emit:
+        atlas = Atlas.open(folder, create=False)
+        with atlas.locked():
+            index = pipeline.make_site(atlas, templates, emit)
+        console.say(f"open {index}")
+
+
+def serve(
+    folder: options.Folder = Path("atlas"),
+    port: Annotated[int, typer.Option(help="0: any free one; a taken one gives way to a free one.")] = 8000,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Look at an atlas: serve its site on 127.0.0.1 until Ctrl-C."""
+    from convreport.book.folder import Atlas
+    from convreport.cli import console
+    from convreport.share.serve import serve_forever
+
+    with sentences():
+        serve_forever(Atlas.open(folder, create=False), port, console.say, show=show)
+
+
+def remove(
+    name: Annotated[str, typer.Argument(help="The model's name in the atlas.")],
+    folder: options.Folder = Path("atlas"),
+    quiet: Quiet = False,
+) -> None:
+    """Take a model out of an atlas and build the site without it."""
+    from convreport.book.folder import Atlas
+    from convreport.builder import pipeline
+    from convreport.cli import console
+
+    with sentences(), console.listening(as_json=False, quiet=quiet) as emit:
+        index = pipeline.remove(Atlas.open(folder, create=False), name, emit)
+        console.say(f"removed {name}; open {index}")
+
+
+def export(
+    folder: options.Folder = Path("atlas"),
+    form: Annotated[
+        str, typer.Option("--format", help="html (one file), zip (the site), md (for a comment) or images.")
+    ] = "html",
+    to: Annotated[
+        Optional[Path], typer.Option("--out", "-o", help="The file to write; of images, a new folder.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Which model, where the atlas holds several.")] = "",
+    top: Annotated[int, typer.Option(min=1, help="Of html: at most so many units a layer.")] = 32,
+    max_mb: Annotated[float, typer.Option(help="Of html: no larger than this.")] = 25,
+) -> None:
+    """Hand an atlas over: one self-contained HTML file, a zip of the site, a summary for a comment, or plain pictures."""
+    from convreport.book.folder import Atlas
+    from convreport.builder import pipeline
+    from convreport.cli import console
+    from convreport.share.export import export as write
+
+    with sentences():
+        if not 0 < max_mb < 1e6:
+            raise UsageError(f"--max-mb cannot be {max_mb:g}.", "Say how many megabytes the file may have, such as 25.")
+        atlas = Atlas.open(folder, create=False)
+        if form == "zip":
+            with console.listening(as_json=False, quiet=True) as emit, atlas.locked():
+                pipeline.make_site(atlas, None, emit)  # what is handed over is up to date
+        for path in write(atlas, form, to, model=model, top=top, limit=round(max_mb * 1e6)):
+            size = sum(one.stat().st_size for one in (path.rglob("*") if path.is_dir() else [path]) if one.is_file())
+            console.say(f"wrote {path} ({size / 1e6:.1f} MB)")
+
+
+def publish(
+    folder: options.Folder = Path("atlas"),
+    remote: Annotated[str, typer.Option(help="A git remote's name, or its address.")] = "origin",
+    branch: Annotated[str, typer.Option(help="The branch that GitHub Pages shows.")] = "gh-pages",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be pushed, and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Push the built site to GitHub Pages, as one commit that replaces the last one."""
+    from convreport.book.folder import Atlas
+    from convreport.cli import console
+    from convreport.share import publish as pages
+    from convreport.site import mkdocs as built
+
+    with sentences():
+        atlas = Atlas.open(folder, create=False)
+        offer = pages.prepare(atlas, remote, branch, stale=built.is_stale(atlas))
+        console.say(f"{offer.files} files, {offer.bytes / 1e6:.1f} MB, to {offer.branch} of {offer.url}")
+        console.say(f"address: {offer.address or 'what that server makes of the branch'}")
+        if dry_run:
+            return
+        if not yes and not typer.confirm("Replace what is there?" if offer.replaces else "Push it?"):
+            raise UsageError("Nothing was pushed.", "Say --yes to push without being asked.")
+        pages.push(atlas, offer)
+        console.say("published")
+
+
+def init_ci(
+    folder: options.Folder = Path("atlas"),
+    force: Annotated[bool, typer.Option("--force", help="Replace a workflow that is there.")] = False,
+) -> None:
+    """Write a GitHub Actions workflow that deploys the committed atlas and attaches its reports to pull requests."""
+    from convreport.book.folder import Atlas
+    from convreport.cli import console
+    from convreport.share import workflow
+
+    with sentences():
+        path, to_commit = workflow.write(Atlas.open(folder, create=False), force=force)
+        console.say(f"wrote {path}")
+        console.say(f"commit it with the atlas: git add {' '.join(to_commit)}")
+        console.say("and once, in the repository's settings: Pages, Source: GitHub Actions")
+
+
+def verify(
+    folder: options.Folder = Path("atlas"),
+    model: Annotated[str, typer.Option(help="Which model, where the atlas holds several.")] = "",
+    sample: Annotated[int, typer.Option(min=0, help="How many random drawings are drawn again.")] = 20,
+    seed: Annotated[Optional[int], typer.Option(help="Which ones. [default: others every time]")] = None,
+) -> None:
+    """Load the model again, draw some of its drawings again, and say what agrees; exit code 1 if anything does not."""
+    import random
+
+    from convreport import sections as registry
+    from convreport.audit.verify import verify as compare
+    from convreport.book.folder import Atlas
+    from convreport.builder import recall
+    from convreport.cli import console
+    from convreport.share.export import chosen
+
+    with sentences(), console.listening(as_json=False, quiet=True) as emit:
+        atlas = Atlas.open(folder, create=False)
+        data = chosen(atlas, model)
+        plan = recall.recall(atlas, data["model"]["slug"], registry.configure)
+        drawn = random.SystemRandom().randrange(1 << 31) if seed is None else seed
+        verdicts = []
+        for finding in compare(atlas, data, plan, sample, drawn, emit):
+            console.show_finding(finding.what, finding.said, finding.agrees)
+            verdicts.append(finding.agrees)
+        wrong = verdicts.count(False)
+        console.say(f"{wrong} of {len(verdicts)} do not agree" if wrong else f"all agree (drawings of --seed {drawn})")
+        if wrong:
+            raise typer.Exit(1)
+
+
+def check(
+    folder: options.Folder = Path("atlas"),
+    model: Annotated[str, typer.Option(help="Which model, where the atlas holds several.")] = "",
+    max_silent: Annotated[Optional[str], typer.Option(help="Channels silent on all pictures, such as 5%.")] = None,
+    max_grey: Annotated[Optional[str], typer.Option(help="Units no pattern was found for, such as 5%.")] = None,
+    max_failed: Annotated[Optional[str], typer.Option(help="Failed drawings. [default: 0]")] = None,
+    max_alerts: Annotated[
+        Optional[str], typer.Option(help="Alerts that rest on enough pictures to be no hints.")
+    ] = None,
+    min_accuracy: Annotated[Optional[str], typer.Option(help="Pictures of known class that are right.")] = None,
+    min_insertion_gain: Annotated[
+        Optional[str], typer.Option(help="How much faster than random maps heatmaps raise the probability.")
+    ] = None,
+    min_deletion_gain: Annotated[
+        Optional[str], typer.Option(help="How much faster than random maps removing what they mark drops it.")
+    ] = None,
+    sanity: Annotated[
+        bool, typer.Option("--sanity", help="No heatmap method may draw the same maps for shuffled weights.")
+    ] = False,
+    baseline: Annotated[
+        Optional[Path], typer.Option(help="Another atlas.json, than which nothing may have become worse.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="text, json or junit.")] = "text",
+    config: options.Config = None,
+) -> None:
+    """Hold a model's evidence against thresholds, also those of [check] in convreport.toml; exit code 1 if a rule fails."""
+    words = {name: value for name, value in locals().items() if name.startswith(("max_", "min_")) and value is not None}
+    from convreport.audit import check as rules
+    from convreport.book.folder import Atlas
+    from convreport.builder.config import table
+    from convreport.cli import console
+    from convreport.share.export import chosen
+
+    with sentences():
+        if form not in rules.FORMATS:
+            raise UsageError(f"There is no format '{form}'.", did_you_mean(form, rules.FORMATS))
+        data = chosen(Atlas.open(folder, create=False), model)
+        if sanity:
+            words["max_survivors"] = 0
+        asked = rules.thresholds(table("check", config), "[check]") | rules.thresholds(words, "check")
+        before = rules.read_baseline(baseline) if baseline is not None else None
+        results = rules.check(data, rules.Thresholds(**asked), before)
+        as_form = {"text": rules.as_text, "json": rules.as_json}.get(form)
+        console.say(as_form(results) if as_form else rules.as_junit(results, data["model"]["slug"]))
+        if any(one.outcome != "passed" for one in results):
+            raise typer.Exit(1)

@@ -1,0 +1,55 @@
+"""Files written whole or not at all, and digests of what they hold."""
+
+import json
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from convreport.core.base.codec import to_json
+
+
+def digest(*parts: Any) -> str:
+    """A short, stable name for anything JSON can hold."""
+    text = json.dumps(to_json(parts), sort_keys=True, separators=(",", ":"))
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """The digest of a file's bytes; blake2b reads half a gigabyte in about a second."""
+    state = blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 22):
+            state.update(chunk)
+    return state.hexdigest()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """All of the file or nothing of it, whoever kills or races us."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{uuid4().hex}.tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> bool:
+    """Write a text file if it says something new; True if it did."""
+    data = text.encode()
+    if path.is_file() and path.read_bytes() == data:
+        return False
+    write_atomically(path, data)
+    return True
+
+
+def tree_digest(folder: Path) -> str:
+    """The digest of everything in a folder, by content name, size and time: cheap, and enough to see a change."""
+    state = blake2b(digest_size=16)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            stat = path.stat()
+            state.update(f"{path.relative_to(folder)} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return state.hexdigest()

@@ -1,0 +1,123 @@
+"""Key -> record -> lossless pictures, content-addressed, atomic: what is drawn once is never drawn again.
+
+A record names its pictures by the digest of their pixels. Everything is written under a temporary name and renamed, so a
+killed build leaves no half-written entry and two builds at once write the same bytes to the same names. Only successes
+are stored.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from convreport.core.base.codec import from_json, to_json
+from convreport.core.base.files import write_atomically
+from convreport.core.base.kinds import Facts, FigureKind, Pixels
+from convreport.core.drawing.figures import Drawing
+from convreport.core.pictures import pixels
+
+KEPT_UNUSED = 24 * 3600  # seconds an entry no model refers to is kept, so that a build under way loses nothing
+
+
+@dataclass(frozen=True)
+class StoredFigure:
+    """A Figure whose pixels are in the store; `size` is (height, width)."""
+
+    name: str
+    picture: str
+    size: tuple[int, int]
+    alt: str
+    caption: str
+    scale: str
+    kind: FigureKind
+
+
+@dataclass(frozen=True)
+class Record:
+    """A Drawing whose figures are in the store."""
+
+    figures: tuple[StoredFigure, ...]
+    facts: Facts
+
+
+class Store:
+    """Drawings by key, in a folder that may be deleted at any time between builds."""
+
+    def __init__(self, root: Path) -> None:
+        self._records = root / "records"
+        self._pictures = root / "pictures"
+
+    def get(self, key: str) -> Record | None:
+        """The record of that key if it and all its pictures are there; touched, so that pruning lets it live."""
+        path = self._record_path(key)
+        try:
+            record = from_json(Record, json.loads(path.read_bytes()))
+            for figure in record.figures:
+                if self._picture_path(figure.picture).stat().st_size == 0:
+                    return None
+            os.utime(path)
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        return record
+
+    def put(self, key: str, drawing: Drawing) -> Record:
+        """Keep a drawing; the record is written last, so it never names a picture that is not there."""
+        figures = tuple(
+            StoredFigure(
+                figure.name,
+                self._put_picture(figure.pixels),
+                (figure.pixels.shape[0], figure.pixels.shape[1]),
+                figure.alt,
+                figure.caption,
+                figure.scale,
+                figure.kind,
+            )
+            for figure in drawing.figures
+        )
+        record = Record(figures, drawing.facts)
+        write_atomically(self._record_path(key), json.dumps(to_json(record)).encode())
+        return record
+
+    def picture(self, name: str) -> Pixels:
+        """The pixels of a stored picture; OSError if the store was damaged meanwhile."""
+        return pixels.decode(str(self._picture_path(name)))
+
+    def prune(self, referred: Iterable[str]) -> int:
+        """Delete what no model refers to and nobody has used for a day; how many records went. Call it under the lock."""
+        keys = set(referred)
+        latest = time.time() - KEPT_UNUSED
+        kept: set[str] = set()
+        gone = 0
+        for path in self._records.glob("*/*.json"):
+            if path.stem in keys or path.stat().st_mtime > latest:
+                kept.update(_pictures_of(json.loads(path.read_bytes())))
+            else:
+                path.unlink(missing_ok=True)
+                gone += 1
+        for path in self._pictures.glob("*/*.png"):
+            if path.stem not in kept and path.stat().st_mtime < latest:
+                path.unlink(missing_ok=True)
+        return gone
+
+    def _put_picture(self, image: Pixels) -> str:
+        name = blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).hexdigest()
+        path = self._picture_path(name)
+        if not path.exists():
+            write_atomically(path, pixels.encode_png(image))
+        else:
+            os.utime(path)
+        return name
+
+    def _record_path(self, key: str) -> Path:
+        return self._records / key[:2] / f"{key}.json"
+
+    def _picture_path(self, name: str) -> Path:
+        return self._pictures / name[:2] / f"{name}.png"
+
+
+def _pictures_of(record: Mapping[str, Any]) -> list[str]:
+    return [figure["picture"] for figure in record["figures"]]

@@ -1,0 +1,64 @@
+"""Which units of a layer are not well, by what a survey tallied of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from convreport.core.base.numbers import short
+from convreport.core.network.card import LayerInfo, ModelCard
+from convreport.core.network.layers import is_pooling
+from convreport.core.survey.tally import Tally
+
+# Activations that let through what is above zero and hold back, more or less, what is below.
+RELU_LIKE = (
+    "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "mish", "prelu", "celu", "hard_silu",
+    "hard_swish",
+)  # fmt: skip
+RELU_LIKE_LAYERS = ("ReLU", "LeakyReLU", "PReLU", "ELU", "Relu", "Relu6", "Gelu", "Silu", "HardSilu")
+KEEPING = ("Dropout", "SpatialDropout2D", "ZeroPadding2D", "Cropping2D", "Identity", "UpSampling2D")
+JOINING = ("Add", "Concatenate", "Average", "Maximum")
+SATURATED = 0.5  # share of positions at the ceiling
+
+
+def gated(card: ModelCard, path: str) -> bool:
+    """Does a value above zero here mean that a unit answers? So it is behind a ReLU or its like, and poolings, sums and
+    concatenations of such.
+    """
+    layer = card.layer(path)
+    if layer.activation in RELU_LIKE or layer.kind in RELU_LIKE_LAYERS:
+        return True
+    if layer.activation not in (None, "linear"):
+        return False
+    if is_pooling(layer) or layer.kind in KEEPING or layer.kind in JOINING:
+        known = {one.path for one in card.layers}
+        return bool(layer.inputs) and all(one in known and gated(card, one) for one in layer.inputs)
+    return False
+
+
+def of_layer(card: ModelCard, layer: LayerInfo, tally: Tally) -> dict[str, Any]:
+    """The units that are not well, by number, as JSON.
+
+    `silent`: never above zero; `constant`: the same number at every place of every picture; `always`: above zero at every
+    place of every picture; `saturated`: at the ceiling of the activation at half of all places or more; `duplicates`:
+    (unit, unit, cosine of kernels, correlation of responses), both above 0.95. Only a `gated` layer has silent and
+    always-on units.
+    """
+    pictures = int(tally.pictures[0])
+    opens = gated(card, layer.path)
+    silent = (tally.most <= 0) & opens
+    constant = (tally.most == tally.least) & ~silent
+    always = (tally.positive >= pictures * (1 - 1e-6)) & opens & ~constant
+    unwell: Mapping[str, Any] = {
+        "silent": silent,
+        "constant": constant,
+        "always": always,
+        "saturated": (tally.full >= SATURATED * pictures) & ~constant,
+    }
+    return {
+        "pictures": pictures,
+        "units": tally.units,
+        "gated": opens,
+        **{name: [int(unit) for unit in np.flatnonzero(which)] for name, which in unwell.items()},
+        "duplicates": [[one, other, short(a), short(b)] for one, other, a, b in tally.duplicates()],
+    }

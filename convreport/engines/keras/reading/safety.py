@@ -1,0 +1,88 @@
+"""What a saved model may bring with it: layers of Keras and of registered modules, and no code that runs on loading."""
+
+import builtins
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from convreport.core.base.errors import ModelError
+
+# Layers that hold code, or that load some from elsewhere.
+CODE = {
+    "Lambda": "a Lambda layer",
+    "__lambda__": "a lambda",
+    "TFSMLayer": "a SavedModel",
+    "TorchModuleWrapper": "a pickle",
+}
+PLAIN = (
+    "function",
+    "slice",
+    "tuple",
+    "list",
+    "dict",
+    "set",
+    "int",
+    "float",
+    "bool",
+    "str",
+    "bytes",
+    "sum",
+    "max",
+    "min",
+    "abs",
+)
+# Parts of Keras that a model's configuration has no business with: they fetch, write and run files.
+NOT_MODELS = ("utils", "saving", "export", "legacy", "callbacks", "wrappers")
+
+
+def refuse_code(config: Any, file: str, trusted: Sequence[str]) -> None:
+    """ModelError if loading this configuration would run its author's code; `trusted` are the modules of --custom."""
+    for node in _nodes(config):
+        kind, module = str(node.get("class_name", "")), node.get("module")
+        if kind in CODE:
+            raise ModelError(
+                f"{file} contains {CODE[kind]}: code that would run on loading.",
+                "If you trust its author, load it with --unsafe; else replace it by a layer of Keras and save again.",
+            )
+        if isinstance(module, str) and "class_name" in node and not _allowed(module, node, trusted):
+            what = node.get("config") if kind == "function" and isinstance(node.get("config"), str) else kind
+            raise ModelError(
+                f"{file} names {module}.{what}, which is not Keras's: loading it would run code from there.",
+                f"If you trust it, import the module yourself with --custom {module.split('.')[0]}, or give --unsafe.",
+            )
+
+
+def _allowed(module: str, node: Any, trusted: Sequence[str]) -> bool:
+    if any(module == one or module.startswith(f"{one}.") for one in trusted) or _is_registered(node):
+        return True
+    if module == "builtins":
+        return _plain(node)
+    parts = module.split(".")
+    if parts[0] in ("tf_keras", "tensorflow"):
+        return parts[:2] == ["tensorflow", "keras"]
+    return parts[0] == "keras" and not any(part in NOT_MODELS for part in parts)
+
+
+def _is_registered(node: Any) -> bool:
+    """Has this process registered it already? Then loading runs nothing that is not running yet."""
+    import keras
+
+    name = node.get("registered_name")
+    return isinstance(name, str) and keras.saving.get_registered_object(name) is not None
+
+
+def _plain(node: Any) -> bool:
+    """A built-in that holds values, or a function that is none of Python's own: Keras looks that up among its own."""
+    kind, config = str(node.get("class_name")), node.get("config")
+    if kind == "function":
+        return not (isinstance(config, str) and hasattr(builtins, config) and config not in PLAIN)
+    return kind in PLAIN
+
+
+def _nodes(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from _nodes(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _nodes(inner)

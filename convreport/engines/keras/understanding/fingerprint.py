@@ -1,0 +1,47 @@
+"""Digests of layers: of what they are, of their weights, and of all they read."""
+
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from convreport.engines.keras.wiring.feed import Feed
+
+
+def of_layer(operation: Any, weights: list[Any], below: list[str], given: bytes) -> str:
+    """The digest of a layer's kind, configuration (its name left out), weights, and everything it reads."""
+    own = {key: value for key, value in _config(operation).items() if key not in ("name", "trainable")}
+    state = blake2b(given, digest_size=16)
+    state.update(json.dumps([type(operation).__name__, own, below], sort_keys=True, default=str).encode())
+    _add_weights(state, weights)
+    return state.hexdigest()
+
+
+def of_code(owner: Any, feed: Feed) -> str:
+    """The digest of what is wired in Python: all its weights and its source, as nobody knows which layer reads which."""
+    state = blake2b(digest_size=16)
+    try:
+        state.update(inspect.getsource(type(owner)).encode())
+    except (OSError, TypeError):
+        state.update(type(owner).__qualname__.encode())
+    state.update(json.dumps(_config(owner), sort_keys=True, default=str).encode())
+    for slot in feed.slots:
+        state.update(feed.digest_of(slot.name))
+    _add_weights(state, owner.weights)
+    return state.hexdigest()
+
+
+def _add_weights(state: Any, weights: Sequence[Any]) -> None:
+    for weight in weights:
+        value = np.ascontiguousarray(weight.numpy())
+        state.update(value.view(np.uint8).data if value.size and value.ndim else value.tobytes())
+
+
+def _config(operation: Any) -> Mapping[str, Any]:
+    try:
+        return dict(operation.get_config())
+    except (AttributeError, NotImplementedError, TypeError):
+        return {}

@@ -1,4 +1,0 @@
-"""Activation maximization in the grammar of Lucid: objective x parameterization x transforms x optimizer x schedule.
-
-After Olah, Mordvintsev and Schubert, Feature Visualization, Distill 2017. A Recipe puts the pieces together.
-"""

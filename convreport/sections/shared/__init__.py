@@ -1,0 +1,4 @@
+"""What several sections share; no section by itself.
+
+Imports `core` and `book`.
+"""

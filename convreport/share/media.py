@@ -1,0 +1,52 @@
+"""The published pictures of one model, taken apart and made smaller."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convreport.core.base.kinds import FigureKind, Pixels
+from convreport.core.pictures import pixels
+
+Data = Mapping[str, Any]
+QUALITY = 78  # of what is encoded a second time
+
+
+class Media:
+    """What lies in docs/ of one model; every file is read once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read = cache(self._decode)
+
+    def picture(self, file: str, most: int) -> Pixels:
+        """A published picture, (height, width, 3 or 4), no side longer than `most` pixels."""
+        return pixels.fit_within(self._read(file), most)
+
+    def tiles(self, sheet: Data) -> dict[int, Pixels]:
+        """The tiles of the units of a layer, cut out of their sprite sheets."""
+        height, width = sheet["tile"]
+        found = {}
+        for file in sheet["files"]:
+            whole = self._read(file["file"])
+            for place, unit in enumerate(file["units"]):
+                row, column = divmod(place, sheet["columns"])
+                found[unit] = whole[row * height : (row + 1) * height, column * width : (column + 1) * width, :3]
+        return found
+
+    def _decode(self, file: str) -> Pixels:
+        return pixels.decode(str(self._folder / file))
+
+
+def sheet_of(tiles: Sequence[Pixels], columns: int, side: int, *, exact: bool) -> Pixels:
+    """Tiles of one size as a sheet, none of their sides longer than `side`; exact ones are left as they are."""
+    small = tiles if exact else [pixels.fit_within(tile, side) for tile in tiles]
+    return pixels.tile(np.stack(small), columns)
+
+
+def as_address(picture: Pixels, kind: FigureKind) -> str:
+    """A picture as a data: address, WebP."""
+    return "data:image/webp;base64," + base64.b64encode(pixels.encode(picture, kind, QUALITY)).decode()

@@ -1,0 +1,50 @@
+"""A small web server for looking at an atlas, on this machine only."""
+
+import webbrowser
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from convreport.book.folder import Atlas
+from convreport.core.base.errors import SiteError
+
+
+class _Site(SimpleHTTPRequestHandler):
+    """The files of a folder; what is not there is answered with the site's own page for that, as GitHub Pages does."""
+
+    def log_message(self, *words: object) -> None:
+        """Nobody needs a line a picture."""
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """A missing page in the site's own words; other errors as they are."""
+        page = Path(self.directory) / "404.html"
+        if code != HTTPStatus.NOT_FOUND or not page.is_file():
+            return super().send_error(code, message, explain)
+        body = page.read_bytes()
+        self.send_response(code)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+def serve_forever(atlas: Atlas, port: int, say: Callable[[str], None], *, show: bool = False) -> None:
+    """Serve the built site on 127.0.0.1 until interrupted; a taken port gives way to a free one. `show` opens a browser."""
+    if not (atlas.site / "index.html").is_file():
+        raise SiteError(f"{atlas.out} has no built site.", "Build it with `convreport site`.")
+    handler = partial(_Site, directory=str(atlas.site))
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    with server:
+        address = f"http://127.0.0.1:{server.server_port}/"
+        say(f"{address} (Ctrl-C stops)")
+        if show:
+            webbrowser.open(address)
+        with suppress(KeyboardInterrupt):  # the way it is meant to end
+            server.serve_forever()

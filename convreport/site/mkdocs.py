@@ -1,0 +1,82 @@
+"""Markdown -> HTML: the only module that knows MkDocs, which runs as a child process."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from convreport.book.folder import Atlas, paged_layers
+from convreport.core.base import assets
+from convreport.core.base.errors import SiteError
+from convreport.core.base.files import digest, tree_digest, write_text
+
+HEADER = "# Written by convreport. `mkdocs build` here, with mkdocs-material installed, makes the same site.\n"
+
+
+def is_stale(atlas: Atlas) -> bool:
+    """Has anything changed since the site was last built?"""
+    stamp = atlas.cache / "site.stamp"
+    whole = (atlas.site / "index.html").is_file()
+    return not whole or not stamp.is_file() or stamp.read_text() != _state(atlas)
+
+
+def build(atlas: Atlas, models: Sequence[Mapping[str, Any]]) -> None:
+    """Write mkdocs.yml and run `mkdocs build --strict`; SiteError carries what MkDocs said."""
+    base = (assets.folder("site_src") / "mkdocs.yml").read_text("utf-8")
+    write_text(atlas.out / "mkdocs.yml", HEADER + base + _nav(atlas.docs, models))
+    finished = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--config-file", "mkdocs.yml"],
+        cwd=atlas.out,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONWARNINGS": "ignore"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if finished.returncode:
+        said = "\n".join((finished.stderr or finished.stdout).strip().splitlines()[-6:])
+        raise SiteError(
+            f"MkDocs could not build the site: {said}",
+            "All drawings are kept. If the pages in docs/notes are at fault, mend them and run `convreport site`.",
+        )
+    (atlas.cache / "site.stamp").write_text(_state(atlas))
+
+
+def _state(atlas: Atlas) -> str:
+    base = assets.folder("site_src") / "mkdocs.yml"
+    return digest(tree_digest(atlas.docs), base.read_text("utf-8"), version("mkdocs-material"), version("mkdocs"))
+
+
+def _nav(docs: Path, models: Sequence[Mapping[str, Any]]) -> str:
+    """The navigation as readable YAML: home, each model with its layers and pictures, the guide, the user's notes."""
+    lines = ["\nnav:", "  - Home: index.md"]
+    for data in models:
+        slug = data["model"]["slug"]
+        lines += [f"  - {_quoted(data['model']['name'])}:", f"      - {slug}/index.md"]
+        if (docs / slug / "mistakes.md").is_file():
+            lines.append(f"      - Mistakes: {slug}/mistakes.md")
+        if (docs / slug / "sanity.md").is_file():
+            lines.append(f"      - Sanity of the heatmaps: {slug}/sanity.md")
+        for title, folder, names in (
+            ("Layers", "layers", {data["slugs"][path]: path for path in paged_layers(data)}),
+            ("Pictures", "pictures", {sample["slug"]: sample["name"] for sample in data["samples"]}),
+        ):
+            if names:
+                lines.append(f"      - {title}:")
+                lines += [f"          - {_quoted(name)}: {slug}/{folder}/{file}.md" for file, name in names.items()]
+        if found := sorted((docs / slug / "classes").glob("*.md")):
+            lines += ["      - Classes:", *(f"          - {slug}/classes/{path.name}" for path in found)]
+    lines += ["  - How to read this atlas: how-to-read.md", "  - Reproduction: reproduction.md", "  - About: about.md"]
+    notes = sorted(path.relative_to(docs).as_posix() for path in docs.glob("notes/**/*.md"))
+    if notes:
+        lines += ["  - Notes:", *(f"      - {_quoted(note, html=False)}" for note in notes)]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str, *, html: bool = True) -> str:
+    """A YAML scalar that is only a scalar; titles are HTML-escaped because the theme prints them as they are."""
+    shown = escape(text) if html else text
+    return "'" + "".join(char if char.isprintable() else " " for char in shown).replace("'", "''") + "'"
