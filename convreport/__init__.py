@@ -1,6 +1,6 @@
 """Turns a convolutional network into a model atlas: a static site of what its layers, filters and decisions look like."""
 
-from convreport.builder.api import Atlas, build
+from convreport.builder.api import Atlas, build, read
 
-__all__ = ["Atlas", "build"]
-__version__ = "0.5.0"
+__all__ = ["Atlas", "build", "read"]
+__version__ = "0.6.0"

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from convreport import __version__
+from convreport.book import values
 from convreport.book.folder import Atlas
-from convreport.builder import model, pipeline, press
+from convreport.book.values import Book, Chapter
+from convreport.builder import model, pipeline, publishing
 from convreport.builder.drawing import words
 from convreport.builder.plan import Plan
 from convreport.core.base import events
@@ -23,6 +25,7 @@ from convreport.core.drawing.scope import Scope
 from convreport.core.drawing.store import Record, Store
 from convreport.core.seam import Network
 from convreport.engines.code import versions
+from convreport.sections import registry
 from convreport.sections.base import Section
 
 ALIKE = 0.99  # correlation of two pictures that agree; maps of few levels may also differ by so little:
@@ -39,92 +42,84 @@ class Finding:
     agrees: bool | None
 
 
-def verify(
-    atlas: Atlas, data: Mapping[str, Any], plan: Plan, count: int, seed: int, emit: events.Emit
-) -> Iterator[Finding]:
+def verify(atlas: Atlas, book: Book, plan: Plan, count: int, seed: int, emit: events.Emit) -> Iterator[Finding]:
     """What agrees and what does not, one by one: versions, published files, the model, `count` random drawings."""
-    yield from _versions(data["made"], data["model"]["engine"])
+    yield from _versions(book)
     store = Store(atlas.cache)
-    yield from _published(atlas, store, data)
+    yield from _published(atlas, store, book)
     loaded = model.load(plan)
     card = loaded.card
     network = cache(lambda: loaded.network(model.means_of(plan, atlas)))
-    if card.digest != data["model"]["digest"]:
-        yield Finding(
-            "model", f"its weights or wiring are others: {data['model']['digest']} then, {card.digest} now", False
-        )
+    if card.digest != book.model.digest:
+        yield Finding("model", f"its weights or wiring are others: {book.model.digest} then, {card.digest} now", False)
         return
     yield Finding("model", f"the same weights and wiring, {card.digest}", True)
     scope = pipeline.covered(replace(plan, fresh=True), card, emit, atlas.cache)
-    sections = {section.name: section for section in plan.sections}
-    drawn = [
-        (sections[section["name"]], drawing)
-        for section in data["sections"]
-        if section["name"] in sections
-        for drawing in section["drawings"]
-        if not drawing.get("failure")
-    ]
+    drawn = [(section, one) for section in plan.sections for one in section.drawn(book)]
     known = {sample.slug: sample.digest for sample in scope.samples}
-    for sample in data["samples"]:
-        if known.get(sample["slug"]) != sample["digest"]:
-            yield Finding(f"picture {sample['name']}", "it is another one now, or gone", False)
-    drawn = [one for one in drawn if one[1]["sample"] is None or one[1]["sample"] in known]
-    if scope.examples is not None and scope.examples.digest != data["examples"]["digest"]:
+    for sample in book.samples:
+        if known.get(sample.slug) != sample.digest:
+            yield Finding(f"picture {sample.name}", "it is another one now, or gone", False)
+    drawn = [one for one in drawn if one[1].sample is None or one[1].sample in known]
+    if scope.examples is not None and book.examples is not None and scope.examples.digest != book.examples.digest:
         yield Finding("examples", f"they are others now, {scope.examples.words}", False)
-        drawn = [one for one in drawn if not getattr(one[0], "of_examples", False)]
+        drawn = [one for one in drawn if not one[0].of_examples]
     for section, drawing in random.Random(seed).sample(drawn, min(count, len(drawn))):
         yield _again(section, drawing, store, scope, network)
 
 
-def _versions(made: Mapping[str, Any], engine: str) -> Iterator[Finding]:
-    now = {"convreport": __version__, **versions(engine)}
-    for name, version in now.items():
-        if made.get(name) != version:
-            yield Finding(name, f"another version: {made.get(name)} then, {version} now", None)
+def _versions(book: Book) -> Iterator[Finding]:
+    then = {"convreport": book.made.convreport, **book.made.packages}
+    for name, version in {"convreport": __version__, **versions(book.model.engine)}.items():
+        if then.get(name) != version:
+            yield Finding(name, f"another version: {then.get(name)} then, {version} now", None)
 
 
-def _published(atlas: Atlas, store: Store, data: Mapping[str, Any]) -> Iterator[Finding]:
+def _published(atlas: Atlas, store: Store, book: Book) -> Iterator[Finding]:
     """Is every published file what the stored drawings give?"""
-    sections = [_as_drawn(section, store) for section in data["sections"]]
-    lost = sum(one.record is None and not one.failure for section in sections for one in section.drawn)
+    lost = 0
+    whole: list[tuple[type[Section[Any, Any]], SectionDrawn]] = []
+    for chapter in book.sections:
+        kind = registry().get(chapter.name)
+        if kind is None:
+            yield Finding(chapter.name, "its section is not installed here, so it cannot be compared", None)
+            continue
+        records = [(one, store.get(one.key)) for one in chapter.drawings]
+        lost += sum(record is None for _, record in records)
+        for one, record in records:
+            if record is not None and to_json(record.facts) != to_json(one.facts):
+                name = f"{chapter.name}, {words(_subject(one))}"
+                yield Finding(name, "its numbers are not those that were drawn", False)
+        whole.append((kind, _only_whole(chapter, records)))
     if lost:
-        yield Finding(
-            "published files", f"{lost} drawings are no more in the cache, so theirs cannot be compared", None
-        )
-    for section, told in zip(sections, data["sections"], strict=True):
-        for one, drawing in zip(section.drawn, told["drawings"], strict=True):
-            if one.record is not None and to_json(one.record.facts) != drawing["facts"]:
-                yield Finding(
-                    f"{section.name}, {words(one.subject)}", "its numbers are not those that were drawn", False
-                )
-    whole = [_only_whole(section) for section in sections]
-    looked, wrong = press.differing(atlas, store, data, whole)
+        said = f"{lost} drawings are no longer in the cache, so theirs cannot be compared"
+        yield Finding("published files", said, None)
+    looked, wrong = publishing.differing(atlas, store, book, whole)
     for file, why in wrong:
-        yield Finding(f"{data['model']['slug']}/{file}", why, False)
+        yield Finding(f"{book.slug}/{file}", why, False)
     yield Finding("published files", f"{looked - len(wrong)} of {looked} are what the stored drawings give", not wrong)
 
 
-def _as_drawn(section: Mapping[str, Any], store: Store) -> SectionDrawn:
-    drawn = tuple(
-        Drawn(_subject(one), one["key"], None if one.get("failure") else store.get(one["key"]), one.get("failure", ""))
-        for one in section["drawings"]
-    )
-    return SectionDrawn(section["name"], section["page"], section["options"], section["purpose"], drawn)
-
-
-def _only_whole(section: SectionDrawn) -> SectionDrawn:
+def _only_whole(
+    chapter: Chapter[Any, Any], records: Sequence[tuple[values.Drawing[Any], Record | None]]
+) -> SectionDrawn:
     """Without layers of which a drawing is lost: their sheets cannot be made again."""
-    lost = {one.subject.layer for one in section.drawn if one.record is None and not one.failure}
-    kept = tuple(one for one in section.drawn if one.record is not None and one.subject.layer not in lost)
-    return SectionDrawn(section.name, section.page, section.options, section.purpose, kept)
+    lost = {one.layer for one, record in records if record is None}
+    kept = [(one, record) for one, record in records if record is not None and one.layer not in lost]
+    drawn = tuple(Drawn(_subject(one), one.key, record) for one, record in kept)
+    return SectionDrawn(chapter.name, chapter.page, chapter.options, chapter.purpose, drawn)
 
 
-def _subject(drawing: Mapping[str, Any]) -> Subject:
-    return Subject(drawing["layer"], drawing["unit"], drawing["sample"], drawing["class"])
+def _subject(drawing: values.Drawing[Any]) -> Subject:
+    return Subject(drawing.layer, drawing.unit, drawing.sample, drawing.label)
 
 
 def _again(
-    section: Section, drawing: Mapping[str, Any], store: Store, scope: Scope, network: Callable[[], Network]
+    section: Section[Any, Any],
+    drawing: values.Drawing[Any],
+    store: Store,
+    scope: Scope,
+    network: Callable[[], Network],
 ) -> Finding:
     """Draw one thing again and compare it with what the store has of it."""
     subject = _subject(drawing)
@@ -133,10 +128,10 @@ def _again(
         now = section.draw((subject,), scope, network())[0]
     except ConvreportError as error:
         return Finding(name, f"it cannot be drawn any more: {error.message}", False)
-    scores = _scores(drawing["facts"], to_json(now.facts))
-    then = store.get(drawing["key"])
+    scores = _scores(to_json(drawing.facts), to_json(now.facts))
+    then = store.get(drawing.key)
     if then is None:
-        return Finding(name, f"no more in the cache; {scores[0]}", scores[1])
+        return Finding(name, f"no longer in the cache; {scores[0]}", scores[1])
     pictures = _pictures(then, now, store)
     return Finding(name, "; ".join(said for said, _ in (pictures, scores) if said), pictures[1] and scores[1])
 

@@ -1,11 +1,10 @@
 """The folder of an atlas: where everything lies, and whose it is."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
 
 from filelock import FileLock
 
@@ -13,7 +12,6 @@ from convreport.core.base.errors import UsageError
 from convreport.core.base.files import write_atomically
 
 MARK = "# A convreport atlas: docs/ is its source, cache/ and site/ can be made again.\ncache/\nsite/\n"
-FORMAT = 5  # of atlas.json; a model of another format is left out until it is built again
 
 
 class Atlas:
@@ -80,26 +78,3 @@ class Atlas:
         known: dict[str, str] = json.loads(book.read_bytes()) if book.is_file() else {}
         if known.pop(slug, None) is not None:
             write_atomically(book, json.dumps(known).encode())
-
-    def models(self) -> list[dict[str, Any]]:
-        """The atlas.json of every model in this atlas, by name."""
-        return sorted((data for data in self._all() if data.get("format") == FORMAT), key=lambda d: d["model"]["name"])
-
-    def outdated(self) -> list[str]:
-        """The names of the models that another version of convreport wrote in another format."""
-        return sorted(data["model"]["name"] for data in self._all() if data.get("format") != FORMAT)
-
-    def _all(self) -> list[dict[str, Any]]:
-        return [json.loads(path.read_bytes()) for path in self.docs.glob("*/atlas.json")]
-
-    def referred(self) -> set[str]:
-        """The store keys that the models of this atlas refer to."""
-        return {
-            drawing["key"] for data in self.models() for section in data["sections"] for drawing in section["drawings"]
-        }
-
-
-def paged_layers(data: Mapping[str, Any]) -> list[str]:
-    """The layers with a page of their own: those that anything was drawn of, in network order."""
-    drawn = {drawing["layer"] for section in data["sections"] for drawing in section["drawings"]}
-    return [layer["path"] for layer in data["model"]["layers"] if layer["path"] in drawn]

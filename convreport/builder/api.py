@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what follows is imported when it is needed: importing convreport costs nothing
+    from convreport.book.values import Book
     from convreport.builder.plan import AtHand
     from convreport.core.base.events import Event
     from convreport.core.pictures.sample import Picture
@@ -15,21 +16,20 @@ if TYPE_CHECKING:  # what follows is imported when it is needed: importing convr
 class Atlas:
     """A built atlas: where it lies, and what is in it.
 
-    `folder` is the atlas, `site` its first page, `page` this model's; `facts` is the content of the model's atlas.json
-    (model, layers, samples, sections with every drawing's facts). `drawn` and `reused` count drawings; `failures` are
-    (section, what, reason) of those that could not be made.
+    `folder` is the atlas, `site` its first page, `page` this model's; `book` is everything that was found of it. `drawn` and
+    `reused` count drawings; `failures` are (section, what, reason) of those that could not be made.
     """
 
     folder: Path
     site: Path
     page: Path
-    facts: Mapping[str, Any]
+    book: "Book"
     drawn: int
     reused: int
     failures: tuple[tuple[str, str, str], ...]
 
     def _repr_html_(self) -> str:
-        return f'<a href="{self.page}">{self.facts["model"]["name"]}</a>: {self.drawn} drawn, {self.reused} reused'
+        return f'<a href="{self.page}">{self.book.name}</a>: {self.drawn} drawn, {self.reused} reused'
 
 
 def build(
@@ -62,6 +62,7 @@ def build(
     from convreport.builder.model import name_of
     from convreport.core.base import events
     from convreport.core.pictures import samples
+    from convreport.sections.shelf import chosen
 
     failures: list[tuple[str, str, str]] = []
 
@@ -78,11 +79,25 @@ def build(
         said | _named(model, images, labels, preprocess), registry, _at_hand(model, images, labels, preprocess, inputs)
     )
     built = pipeline.build(plan, emit, command="convreport.build(...)")
-    atlas = Folder.open(Path(out), create=False)
-    slug = samples.slug(name_of(plan)).lower()
-    facts = next(data for data in atlas.models() if data["model"]["slug"] == slug)
-    page = atlas.site / slug / "index.html"
-    return Atlas(Path(out), Path(built.site), page, facts, built.drawn, built.reused, tuple(failures))
+    folder = Folder.open(Path(out), create=False)
+    book = chosen(folder, samples.slug(name_of(plan)).lower())
+    page = folder.site / book.slug / "index.html"
+    return Atlas(Path(out), Path(built.site), page, book, built.drawn, built.reused, tuple(failures))
+
+
+def read(folder: str | Path) -> "tuple[Book, ...]":
+    """What an atlas says of its models, by name: a Book each, with the facts of every drawing as values of its section's type.
+
+    Needs no framework. Raises UsageError for a folder that is no atlas, or where an atlas.json is damaged or of another
+    version of convreport.
+    """
+    from convreport.book.folder import Atlas as Folder
+    from convreport.sections.shelf import shelf
+
+    found = shelf(Folder.open(Path(folder), create=False))
+    for error in (*found.damaged, *found.outdated):
+        raise error
+    return found.books
 
 
 def _named(model: Any, images: Any, labels: Any, preprocess: Any) -> dict[str, Any]:

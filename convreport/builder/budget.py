@@ -33,9 +33,9 @@ class Rungs:
     paces: dict[tuple[Hashable, str], float] = field(default_factory=dict)
     left_out: int = 0  # for want of time even for a draft
 
-    def at(self, preset: str) -> Section:
+    def at(self, preset: str) -> Section[Any, Any]:
         """The section at that preset."""
-        section: Section = replace(self.section, preset=preset)
+        section: Section[Any, Any] = replace(self.section, preset=preset)
         return section
 
     def missing(self, preset: str) -> list[Subject]:
@@ -91,7 +91,7 @@ def draw_within(budget: float, studio: Studio) -> list[SectionDrawn]:
     return [made[section.name] for section in studio.plan.sections]
 
 
-def _ladder(section: Section, studio: Studio) -> Rungs:
+def _ladder(section: Section[Any, Any], studio: Studio) -> Rungs:
     rungs = Rungs(section, list(section.subjects(studio.scope)), {})
     for preset in LADDER:
         rungs.drawn[preset] = studio.stored(rungs.at(preset), rungs.subjects)

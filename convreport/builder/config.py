@@ -14,18 +14,10 @@ from convreport.core.base.kinds import Precision
 from convreport.core.network import units
 from convreport.core.network.preprocessing import MODES
 from convreport.core.pictures.fitting import FITS
+from convreport.sections import Word
 from convreport.sections.base import Section
 
-# Options of the command that are an option of one section, or of several.
-OF_SECTIONS = {
-    "recipe": (("filters", "recipe"), ("classes", "recipe")),
-    "preset": (("filters", "preset"), ("classes", "preset")),
-    "class_patterns": (("classes", "which"),),
-    "classes": (("gradcam", "classes"), ("faithfulness", "classes")),
-    "cam": (("gradcam", "methods"), ("faithfulness", "methods"), ("sanity", "methods")),
-    "cam_score": (("gradcam", "score"),),
-    "cam_layer": (("gradcam", "layer"), ("faithfulness", "layer"), ("sanity", "layer"), ("shortcuts", "layer")),
-}
+OF_ASCENTS = ("recipe", "preset")  # words of sections that hold for every ascent
 OF_COMMANDS = ("check",)  # tables of other commands than build
 PATHS = (
     "out",
@@ -41,14 +33,18 @@ PATHS = (
 
 
 class Registry(Protocol):
-    """What config must know of sections; handed in, so that it need not import them."""
+    """What config must know of sections."""
 
     def select(self, only: tuple[str, ...], without: tuple[str, ...]) -> list[str]:
         """The names of the sections to draw, in order; UsageError for an unknown one."""
         ...
 
-    def configure(self, name: str, options: Mapping[str, Any]) -> Section:
+    def configure(self, name: str, options: Mapping[str, Any]) -> Section[Any, Any]:
         """A section with its options set; UsageError for a wrong one."""
+        ...
+
+    def words(self) -> Mapping[str, Word]:
+        """The words of the command that set options of sections."""
         ...
 
 
@@ -60,22 +56,23 @@ def make_plan(words: Mapping[str, Any], file: Path | None, sections: Registry) -
     """
     mistakes: list[UsageError] = []
     found = file or _nearby()
-    return _plan({**(_read(found, mistakes) if found else {}), **words}, sections, mistakes, AtHand())
+    return _plan({**(_read(found, sections, mistakes) if found else {}), **words}, sections, mistakes, AtHand())
 
 
 def plan_of(said: Mapping[str, Any], sections: Registry, at_hand: AtHand) -> Plan:
     """A Plan of options by the names they have in a file, as Python values; files of the working directory are not read."""
     mistakes: list[UsageError] = []
-    return _plan(_in_kind(said, "build", mistakes), sections, mistakes, at_hand)
+    return _plan(_in_kind(said, "build", sections, mistakes), sections, mistakes, at_hand)
 
 
 def _plan(said: dict[str, Any], sections: Registry, mistakes: list[UsageError], at_hand: AtHand) -> Plan:
     options: dict[str, dict[str, Any]] = {name: dict(table) for name, table in said.pop("options", {}).items()}
-    for word, places in OF_SECTIONS.items():
-        if word in said:
-            value = said.pop(word)
-            for section, option in places:
-                options.setdefault(section, {})[option] = value
+    for name, word in sections.words().items():
+        if name in said:
+            for section, option in word.places:
+                options.setdefault(section, {})[option] = said[name]
+            if name not in OF_ASCENTS:
+                del said[name]
     for pair in said.pop("set", ()):
         _set_option(pair, options, mistakes)
     only, without = said.pop("sections", ()), said.pop("skip", ())
@@ -97,7 +94,7 @@ def _plan(said: dict[str, Any], sections: Registry, mistakes: list[UsageError], 
     return Plan(**said, recipes=tuple(own), sections=tuple(made[name] for name in chosen), at_hand=at_hand)
 
 
-def _make(sections: Registry, name: str, options: Mapping[str, Mapping[str, Any]]) -> Section:
+def _make(sections: Registry, name: str, options: Mapping[str, Mapping[str, Any]]) -> Section[Any, Any]:
     sections.select((name,), ())  # so that a table for an unknown section is told of
     return sections.configure(name, options.get(name, {}))
 
@@ -128,28 +125,30 @@ def _content(file: Path) -> dict[str, Any]:
     return dict(data.get("tool", {}).get("convreport", {}) if file.name == "pyproject.toml" else data)
 
 
-def _read(file: Path, mistakes: list[UsageError]) -> dict[str, Any]:
+def _read(file: Path, sections: Registry, mistakes: list[UsageError]) -> dict[str, Any]:
     """The file's keys as Plan fields of the right kind."""
     build = {key: value for key, value in _content(file).items() if key not in OF_COMMANDS}
-    said = _in_kind(build, file.name, mistakes)
+    said = _in_kind(build, file.name, sections, mistakes)
     for name in PATHS:
         if name in said:
             said[name] = _beside(file, name, said[name])
     return said
 
 
-def _in_kind(table: Mapping[str, Any], where: str, mistakes: list[UsageError]) -> dict[str, Any]:
-    """Keys as Plan fields, values of the right kind."""
+def _in_kind(table: Mapping[str, Any], where: str, sections: Registry, mistakes: list[UsageError]) -> dict[str, Any]:
+    """Keys as Plan fields and words of sections, values of the right kind."""
+    kinds = _KINDS | {name: _words if word.list else _text for name, word in sections.words().items()}
     said: dict[str, Any] = {}
     for key, value in table.items():
         name = key.replace("-", "_")
-        if name not in _KINDS:
-            mistakes.append(UsageError(f"{where} has an unknown key '{key}'.", did_you_mean(key, _spelled())))
+        if name not in kinds:
+            spelled = [name.replace("_", "-") for name in kinds]
+            mistakes.append(UsageError(f"{where} has an unknown key '{key}'.", did_you_mean(key, spelled)))
             continue
         try:
-            said[name] = _KINDS[name](value)
+            said[name] = kinds[name](value)
         except (TypeError, ValueError):
-            mistakes.append(UsageError(f"{where}: {key} cannot be {value!r}.", f"It is {_EXPECTED[_KINDS[name]]}."))
+            mistakes.append(UsageError(f"{where}: {key} cannot be {value!r}.", f"It is {_EXPECTED[kinds[name]]}."))
     return said
 
 
@@ -208,22 +207,17 @@ def _tables(value: Any) -> dict[str, dict[str, Any]]:
 
 
 _KINDS: dict[str, Callable[[Any], Any]] = {
-    "model": _text, "name": _text, "out": _path, "images": _words,
-    "max_images": _whole, "examples": _words, "max_examples": _whole, "layers": _words,
-    "all_layers": _flag, "filters": _filters, "sections": _words, "skip": _words, "weights": _text, "classes": _words,
-    "recipe": _text, "cam_score": _text, "preprocess": _text, "fit": _text, "templates": _path, "seed": _whole,
+    "model": _text, "name": _text, "out": _path, "images": _words, "max_images": _whole, "examples": _words,
+    "max_examples": _whole, "layers": _words, "all_layers": _flag, "filters": _filters, "sections": _words,
+    "skip": _words, "weights": _text, "preprocess": _text, "fit": _text, "templates": _path, "seed": _whole,
     "fresh": _flag, "strict": _flag, "options": _tables, "arch": _text, "no_top": _flag, "custom": _words,
-    "unsafe": _flag, "input": _words, "output": _text, "labels": _path, "truth": _path, "cam_layer": _text, "cam": _words,
-    "preset": _text, "class_patterns": _words, "precision": _text, "memory": _text, "budget": _text, "recipes": _tables,
+    "unsafe": _flag, "input": _words, "output": _text, "labels": _path, "truth": _path, "precision": _text,
+    "memory": _text, "budget": _text, "recipes": _tables,
 }  # fmt: skip
 _EXPECTED: dict[Callable[[Any], Any], str] = {
     _text: "a text", _words: "a text or a list of texts", _whole: "a whole number", _flag: "true or false",
     _path: "a path", _filters: "a number, a text or a list of numbers", _tables: "a table of sections",
 }  # fmt: skip
-
-
-def _spelled() -> list[str]:
-    return [name.replace("_", "-") for name in _KINDS]
 
 
 def _set_option(pair: str, options: dict[str, dict[str, Any]], mistakes: list[UsageError]) -> None:

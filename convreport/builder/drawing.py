@@ -18,7 +18,7 @@ from convreport.core.base.provenance import code_digest
 from convreport.core.drawing.drawn import Drawn, SectionDrawn, count
 from convreport.core.drawing.figures import Subject
 from convreport.core.drawing.scope import Scope
-from convreport.core.drawing.store import Store
+from convreport.core.drawing.store import Record, Store
 from convreport.core.seam import Network
 from convreport.engines.code import shape, versions
 from convreport.sections.base import Section
@@ -36,15 +36,15 @@ class Studio:
     network: Opener
     emit: Emit
 
-    def stored(self, section: Section, subjects: Sequence[Subject]) -> dict[Subject, Drawn]:
+    def stored(self, section: Section[Any, Any], subjects: Sequence[Subject]) -> dict[Subject, Drawn]:
         """Those of the subjects that were drawn before in just this way."""
         if self.plan.fresh:
             return {}
         keys = {subject: _key(section, subject, self.scope) for subject in subjects}
         found = {subject: self.store.get(key) for subject, key in keys.items()}
-        return {s: Drawn(s, keys[s], record, reused=True) for s, record in found.items() if record is not None}
+        return {s: Drawn(s, keys[s], one, reused=True) for s, one in found.items() if one and _fits(section, one)}
 
-    def draw(self, section: Section, batch: Sequence[Subject]) -> list[Drawn]:
+    def draw(self, section: Section[Any, Any], batch: Sequence[Subject]) -> list[Drawn]:
         """Draw and store; a failure becomes the reason shown in the drawing's place.
 
         Where a batch fails its subjects are tried one by one, so that one bad layer costs only its own drawing.
@@ -69,7 +69,7 @@ class Studio:
             return [Drawn(subject, key, None, failure=reason) for subject, key in zip(batch, keys, strict=True)]
 
 
-def draw_section(section: Section, studio: Studio) -> SectionDrawn:
+def draw_section(section: Section[Any, Any], studio: Studio) -> SectionDrawn:
     """Look every subject up; draw what is missing, batch by batch."""
     started = time.monotonic()
     subjects = list(section.subjects(studio.scope))
@@ -83,7 +83,7 @@ def draw_section(section: Section, studio: Studio) -> SectionDrawn:
     return finished(section, [done[subject] for subject in subjects], started, studio)
 
 
-def finished(section: Section, in_order: Sequence[Drawn], started: float, studio: Studio) -> SectionDrawn:
+def finished(section: Section[Any, Any], in_order: Sequence[Drawn], started: float, studio: Studio) -> SectionDrawn:
     """What a section drew, told of; `started` is when it began, on the monotonic clock."""
     new, reused, failed = count(in_order)
     studio.emit(events.SectionFinished(section.name, new, reused, failed, time.monotonic() - started))
@@ -94,7 +94,7 @@ def finished(section: Section, in_order: Sequence[Drawn], started: float, studio
     return SectionDrawn(section.name, section.page, _options(section, studio.scope), purpose, tuple(in_order), silence)
 
 
-def batches(section: Section, missing: Sequence[Subject]) -> Iterator[tuple[Subject, ...]]:
+def batches(section: Section[Any, Any], missing: Sequence[Subject]) -> Iterator[tuple[Subject, ...]]:
     """What may be drawn together, in pieces small enough to lose little when the build is ended."""
     for _, group in groupby(missing, key=section.group):
         together = tuple(group)
@@ -102,7 +102,16 @@ def batches(section: Section, missing: Sequence[Subject]) -> Iterator[tuple[Subj
             yield together[begin : begin + section.batch]
 
 
-def _options(section: Section, scope: Scope) -> dict[str, Any]:
+def _fits(section: Section[Any, Any], record: Record) -> bool:
+    """Does a stored drawing say what the section says of one? What is damaged is drawn again."""
+    try:
+        section.facts_of(record)
+    except ValueError:
+        return False
+    return True
+
+
+def _options(section: Section[Any, Any], scope: Scope) -> dict[str, Any]:
     """A section's options as published; a recipe with all its numbers."""
     said = dict(to_json(section))
     if hasattr(section, "recipe") and hasattr(section, "preset"):
@@ -110,7 +119,7 @@ def _options(section: Section, scope: Scope) -> dict[str, Any]:
     return said
 
 
-def _key(section: Section, subject: Subject, scope: Scope) -> str:
+def _key(section: Section[Any, Any], subject: Subject, scope: Scope) -> str:
     """Everything that shapes a drawing: what the section says, its options, the code that draws, and the framework."""
     modules = (type(section).__module__, *section.shaped_by)
     code = [code_digest(module) for module in modules]

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from convreport.book.folder import Atlas
-from convreport.builder import gallery, model, pictures, press, recall, settings
+from convreport.builder import gallery, model, pictures, publishing, recall, settings
 from convreport.builder.budget import draw_within
 from convreport.builder.drawing import Studio, draw_section
 from convreport.builder.plan import Plan
@@ -15,11 +15,10 @@ from convreport.core.drawing.scope import Scope
 from convreport.core.drawing.store import Store
 from convreport.core.network import layers, units
 from convreport.core.network.card import ModelCard
-from convreport.engines.code import versions
+from convreport.sections.shelf import chosen, shelf
 from convreport.share import report
-from convreport.share.export import chosen
+from convreport.site import docs, pages
 from convreport.site import mkdocs as site
-from convreport.site import pages
 
 
 def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
@@ -38,10 +37,9 @@ def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
         section.subjects(scope)  # a wrong class or layer is told before anything is drawn
     studio = Studio(scope, plan, store, network, emit)
     drawn = draw_within(plan.budget, studio) if plan.budget else [draw_section(one, studio) for one in plan.sections]
-    how = {"command": command, "settings": settings.published(plan), **versions(card.engine)}
     with atlas.locked():
-        press.publish(atlas, store, scope, drawn, how)
-        store.prune(atlas.referred())
+        publishing.publish(atlas, store, scope, plan.sections, drawn, command, settings.published(plan))
+        _prune(atlas, store)
         recall.remember(atlas, scope.card.slug, plan)
         index = make_site(atlas, plan.templates, emit)
     new, reused, failed = count([one for section in drawn for one in section.drawn])
@@ -64,25 +62,32 @@ def covered(plan: Plan, card: ModelCard, emit: Emit, scratch: Path) -> Scope:
 
 def make_site(atlas: Atlas, templates: Path | None, emit: Emit) -> Path:
     """Pages and site from what atlas.json holds; needs no framework. Returns the site's first page."""
-    models = atlas.models()
-    for name in atlas.outdated():
-        emit(events.Warned(f"{name} was written by another version of convreport and is left out.", "Build it again."))
-    reports, told = report.lay(atlas, models, templates)
+    found = shelf(atlas)
+    for error in (*found.outdated, *found.damaged):
+        emit(events.Warned(f"Left out: {error.message}", error.hint))
+    reports, told = report.lay(atlas, found.books, templates)
     for line in told:
         emit(events.Warned(line))
-    written = pages.compose(models, templates, reports)
-    pages.write(written, atlas.docs, atlas.cache)
+    written = pages.compose(found.books, templates, reports)
+    docs.write(written, atlas.docs, atlas.cache)
     if site.is_stale(atlas):
         emit(events.SiteStarted(len(written)))
-        site.build(atlas, models)
+        site.build(atlas, found.books)
     return atlas.site / "index.html"
 
 
 def remove(atlas: Atlas, name: str, emit: Emit) -> Path:
     """Take a model out of an atlas and build the site without it; what others share with it stays drawn."""
-    slug = str(chosen(atlas, name)["model"]["slug"])
+    slug = chosen(atlas, name).slug
     with atlas.locked():
-        press.withdraw(atlas, slug)
+        publishing.withdraw(atlas, slug)
         atlas.forget(slug)
-        Store(atlas.cache).prune(atlas.referred())
+        _prune(atlas, Store(atlas.cache))
         return make_site(atlas, None, emit)
+
+
+def _prune(atlas: Atlas, store: Store) -> None:
+    """Forget what no model refers to any more; nothing while a model cannot be asked."""
+    found = shelf(atlas)
+    if not found.damaged:
+        store.prune(found.referred)

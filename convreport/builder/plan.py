@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convreport.core.ascent.recipes import Recipe
+from convreport.core.ascent.recipes import FOURIER, Recipe
 from convreport.core.base.kinds import Precision
 from convreport.core.pictures.sample import Picture
 from convreport.sections.base import Section
@@ -53,6 +53,8 @@ class Plan:
     precision: Precision = "auto"
     memory: int = 0
     budget: float = 0.0
+    recipe: str = FOURIER.name
+    preset: str = "standard"
     recipes: tuple[Recipe, ...] = ()
-    sections: tuple[Section, ...] = ()
+    sections: tuple[Section[Any, Any], ...] = ()
     at_hand: AtHand = AtHand()

@@ -37,7 +37,7 @@ def remember(atlas: Atlas, slug: str, plan: Plan) -> None:
     write_atomically(_place(atlas, slug), json.dumps(kept, indent=1).encode())
 
 
-def recall(atlas: Atlas, slug: str, configure: Callable[[str, Mapping[str, Any]], Section]) -> Plan:
+def recall(atlas: Atlas, slug: str, configure: Callable[[str, Mapping[str, Any]], Section[Any, Any]]) -> Plan:
     """The plan of that model's last build; UsageError where the cache has it no more, or it was built from Python."""
     try:
         kept = json.loads(_place(atlas, slug).read_bytes())

@@ -8,7 +8,7 @@ from convreport.builder import model
 from convreport.builder.plan import Plan
 from convreport.core.base.codec import to_json
 
-UNTOLD = ("out", "templates", "sections", "fresh", "strict", "at_hand")
+UNTOLD = ("out", "templates", "sections", "fresh", "strict", "at_hand", "recipe", "preset")  # sections tell of recipes
 
 
 def published(plan: Plan) -> dict[str, Any]:

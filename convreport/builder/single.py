@@ -26,8 +26,7 @@ def draw(plan: Plan, layer: str, unit: str, size: int, to: Path) -> str:
 
     Raises UsageError for an unknown layer, a unit out of range, or a file that no picture can be written to.
     """
-    (filters,) = plan.sections  # the command asks for this one alone
-    recipe = sized(recipes.find(filters.recipe, filters.preset, plan.recipes), size)  # type: ignore[attr-defined]
+    recipe = sized(recipes.find(plan.recipe, plan.preset, plan.recipes), size)
     if to.suffix.lower() not in FORMATS:
         raise UsageError(f"No picture can be written to {to}.", f"Its name must end in {', '.join(FORMATS)}.")
     loaded = load(plan)
@@ -38,9 +37,10 @@ def draw(plan: Plan, layer: str, unit: str, size: int, to: Path) -> str:
         write_atomically(to, pixels.encode_as(pixels.in_colour(ascent.pictures[0]), to.suffix.lower()))
     except OSError as error:
         raise UsageError(f"{to} cannot be written ({error.strerror}).", "Choose another place with -o.") from None
-    rank = f", rank {facts['rank']} of {facts['among']}" if "rank" in facts else ""
+    rank = f", rank {facts.rank} of {facts.among}" if facts.rank is not None else ""
+    score = "no number" if facts.score is None else f"{facts.score:.4g}"
     height, width = ascent.pictures.shape[1:3]
-    return f"{to}: {name}, {width} x {height} px; score {facts['score']:.4g}{rank}: {facts['verdict']}"
+    return f"{to}: {name}, {width} x {height} px; score {score}{rank}: {facts.verdict}"
 
 
 def sized(recipe: Recipe, size: int) -> Recipe:

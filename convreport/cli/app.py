@@ -10,20 +10,23 @@ import typer
 
 from convreport import __version__
 from convreport.cli import commands, options
+from convreport.cli.extended import Commands, More, extended
 from convreport.cli.sentences import sentences
 
 if TYPE_CHECKING:
     from convreport.builder.plan import Plan
+    from convreport.sections import Word
 
 app = typer.Typer(
     name="convreport",
+    cls=Commands,
     help="Turn a convolutional network into a model atlas: a static site of what its layers and filters seek.",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-BY_COMMA = ("sections", "skip", "classes", "class_patterns", "cam")
+BY_COMMA = ("sections", "skip")
 OF_THE_COMMAND = ("as_json", "quiet", "config")  # not of the plan
 
 
@@ -49,7 +52,19 @@ def _root(
         raise typer.Exit
 
 
+def _words_of_sections() -> list[More]:
+    from convreport.sections import words
+
+    return [More(one.name, _help(one)) for one in words().values()]
+
+
+def _help(word: "Word") -> str:
+    default = ",".join(word.default) if word.list else word.default
+    return f"{word.help[:1].upper()}{word.help[1:]}{', by comma' if word.list else ''}. [default: {default or 'none'}]"
+
+
 @app.command()
+@extended(_words_of_sections)
 def build(
     model: Annotated[Optional[str], typer.Argument(help="When left out, " + options.KINDS)] = None,
     out: options.Out = None,
@@ -74,16 +89,9 @@ def build(
     truth: options.Truth = None,
     preprocess: options.Preprocess = None,
     fit: options.Fit = None,
-    classes: options.Classes = None,
-    class_patterns: options.ClassPatterns = None,
-    recipe: options.RecipeName = None,
-    preset: options.Preset = None,
     budget: options.Budget = None,
     precision: options.Precision = None,
     memory: options.Memory = None,
-    cam: options.Cam = None,
-    cam_score: options.CamScore = None,
-    cam_layer: options.CamLayer = None,
     set_: options.Set = None,
     templates: options.Templates = None,
     seed: options.Seed = None,
@@ -92,9 +100,11 @@ def build(
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
     config: options.Config = None,
+    *,
+    more: Mapping[str, Any],
 ) -> None:
     """Build an atlas of MODEL, or bring it up to date."""
-    words = _said(locals())
+    words = _said(locals(), "more") | {name: value for name, value in more.items() if value is not None}
     from convreport import sections as registry
     from convreport.builder import pipeline
     from convreport.builder.config import make_plan
@@ -133,7 +143,7 @@ def draw(
     config: options.Config = None,
 ) -> None:
     """Draw one picture: what one unit, or one class, of MODEL seeks."""
-    words = _said(locals(), "layer", "unit", "to", "size") | {"sections": ("filters",), "skip": ()}
+    words = _said(locals(), "layer", "unit", "to", "size")
     from convreport import sections as registry
     from convreport.builder import single
     from convreport.builder.config import make_plan
@@ -220,6 +230,7 @@ for command in (
     commands.init_ci,
     commands.verify,
     commands.check,
+    commands.schema,
 ):
     app.command()(command)
 

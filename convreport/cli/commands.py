@@ -1,11 +1,13 @@
 """The commands on an atlas that is there; of them only verify needs TensorFlow."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
 from convreport.cli import options
+from convreport.cli.extended import More, extended
 from convreport.cli.sentences import sentences
 from convreport.core.base.errors import UsageError, did_you_mean
 
@@ -127,6 +129,26 @@ def init_ci(
         console.say("and once, in the repository's settings: Pages, Source: GitHub Actions")
 
 
+def schema(
+    to: Annotated[Optional[Path], typer.Option("--out", "-o", help="The file to write. [default: print it]")] = None,
+) -> None:
+    """Print the JSON Schema of atlas.json."""
+    import json
+
+    from convreport.builder.publishing import published_schema
+    from convreport.core.base.files import write_atomically
+
+    text = json.dumps(published_schema(), indent=1) + "\n"
+    with sentences():
+        if to is None:
+            print(text, end="")
+            return
+        try:
+            write_atomically(to, text.encode())
+        except OSError as error:
+            raise UsageError(f"{to} cannot be written ({error.strerror}).", "Name another place with -o.") from None
+
+
 def verify(
     folder: options.Folder = Path("atlas"),
     model: Annotated[str, typer.Option(help="Which model, where the atlas holds several.")] = "",
@@ -141,15 +163,15 @@ def verify(
     from convreport.book.folder import Atlas
     from convreport.builder import recall
     from convreport.cli import console
-    from convreport.share.export import chosen
+    from convreport.sections.shelf import chosen
 
     with sentences(), console.listening(as_json=False, quiet=True) as emit:
         atlas = Atlas.open(folder, create=False)
-        data = chosen(atlas, model)
-        plan = recall.recall(atlas, data["model"]["slug"], registry.configure)
+        book = chosen(atlas, model)
+        plan = recall.recall(atlas, book.slug, registry.configure)
         drawn = random.SystemRandom().randrange(1 << 31) if seed is None else seed
         verdicts = []
-        for finding in compare(atlas, data, plan, sample, drawn, emit):
+        for finding in compare(atlas, book, plan, sample, drawn, emit):
             console.show_finding(finding.what, finding.said, finding.agrees)
             verdicts.append(finding.agrees)
         wrong = verdicts.count(False)
@@ -158,49 +180,42 @@ def verify(
             raise typer.Exit(1)
 
 
+def _rules() -> list[More]:
+    from convreport.audit.check import rules
+
+    flags = [
+        More(rule.flag, f"{rule.help.removesuffix('.')}: none may.", flag=True)
+        for rule in rules().values()
+        if rule.flag
+    ]
+    return [More(rule.name, rule.help) for rule in rules().values()] + flags
+
+
+@extended(_rules)
 def check(
     folder: options.Folder = Path("atlas"),
     model: Annotated[str, typer.Option(help="Which model, where the atlas holds several.")] = "",
-    max_silent: Annotated[Optional[str], typer.Option(help="Channels silent on all pictures, such as 5%.")] = None,
-    max_grey: Annotated[Optional[str], typer.Option(help="Units no pattern was found for, such as 5%.")] = None,
-    max_failed: Annotated[Optional[str], typer.Option(help="Failed drawings. [default: 0]")] = None,
-    max_alerts: Annotated[
-        Optional[str], typer.Option(help="Alerts that rest on enough pictures to be no hints.")
-    ] = None,
-    min_accuracy: Annotated[Optional[str], typer.Option(help="Pictures of known class that are right.")] = None,
-    min_insertion_gain: Annotated[
-        Optional[str], typer.Option(help="How much faster than random maps heatmaps raise the probability.")
-    ] = None,
-    min_deletion_gain: Annotated[
-        Optional[str], typer.Option(help="How much faster than random maps removing what they mark drops it.")
-    ] = None,
-    sanity: Annotated[
-        bool, typer.Option("--sanity", help="No heatmap method may draw the same maps for shuffled weights.")
-    ] = False,
     baseline: Annotated[
         Optional[Path], typer.Option(help="Another atlas.json, than which nothing may have become worse.")
     ] = None,
     form: Annotated[str, typer.Option("--format", help="text, json or junit.")] = "text",
     config: options.Config = None,
+    *,
+    more: Mapping[str, Any],
 ) -> None:
     """Hold a model's evidence against thresholds, also those of [check] in convreport.toml; exit code 1 if a rule fails."""
-    words = {name: value for name, value in locals().items() if name.startswith(("max_", "min_")) and value is not None}
-    from convreport.audit import check as rules
+    from convreport.audit import check as judging
     from convreport.book.folder import Atlas
     from convreport.builder.config import table
     from convreport.cli import console
-    from convreport.share.export import chosen
+    from convreport.sections import shelf
 
     with sentences():
-        if form not in rules.FORMATS:
-            raise UsageError(f"There is no format '{form}'.", did_you_mean(form, rules.FORMATS))
-        data = chosen(Atlas.open(folder, create=False), model)
-        if sanity:
-            words["max_survivors"] = 0
-        asked = rules.thresholds(table("check", config), "[check]") | rules.thresholds(words, "check")
-        before = rules.read_baseline(baseline) if baseline is not None else None
-        results = rules.check(data, rules.Thresholds(**asked), before)
-        as_form = {"text": rules.as_text, "json": rules.as_json}.get(form)
-        console.say(as_form(results) if as_form else rules.as_junit(results, data["model"]["slug"]))
+        if form not in judging.FORMATS:
+            raise UsageError(f"There is no format '{form}'.", did_you_mean(form, judging.FORMATS))
+        book = shelf.chosen(Atlas.open(folder, create=False), model)
+        asked = judging.thresholds(table("check", config), "[check]") | judging.thresholds(more, "check")
+        results = judging.check(book, asked, shelf.baseline(baseline) if baseline is not None else None)
+        console.say(judging.FORMATS[form](results, book.slug))
         if any(one.outcome != "passed" for one in results):
             raise typer.Exit(1)

@@ -51,22 +51,6 @@ Truth = Annotated[
     Optional[Path], typer.Option(help="What pictures show, a CSV of file,label. [default: the folders they are in]")
 ]
 Fit = Annotated[Optional[str], typer.Option(help="How pictures meet the input: stretch, crop, pad. [default: stretch]")]
-Classes = Annotated[Optional[str], typer.Option(help="Classes to explain: top3, or names or indices by comma.")]
-ClassPatterns = Annotated[
-    Optional[str],
-    typer.Option(help="Classes whose pattern is drawn: auto, all, none, or names or indices by comma. [default: auto]"),
-]
-Cam = Annotated[
-    Optional[str],
-    typer.Option(
-        help="Heatmap methods by comma: gradcam, gradcam++, hirescam, layercam, xgradcam, scorecam, gradient, smoothgrad,"
-        " integrated. [default: gradcam]"
-    ),
-]
-CamScore = Annotated[Optional[str], typer.Option(help="What Grad-CAM differentiates: logit or probability.")]
-CamLayer = Annotated[
-    Optional[str], typer.Option(help="Where Grad-CAM looks: a layer. [default: the last map that is no pooling]")
-]
 Set = Annotated[
     Optional[list[str]], typer.Option("--set", help="SECTION.OPTION=VALUE; `convreport sections` lists them.")
 ]

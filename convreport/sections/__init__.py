@@ -1,4 +1,9 @@
-"""One file per visualization; adding a file adds a section. Other packages add theirs by `convreport.sections`."""
+"""Visualizations, one module each; adding a module adds a section. Other packages add theirs by `convreport.sections`.
+
+A section owns all that is told of it: its drawings and their facts, its words on pages, in the report and in comments, its
+alerts and rules. Imports `core`, `book` and `sections.shared`; the rest of convreport asks sections through `sections.base`
+and `sections.together`, and knows none by name.
+"""
 
 import dataclasses
 import importlib
@@ -11,22 +16,8 @@ from typing import Any, TypeVar
 from convreport.core.base.errors import UsageError, did_you_mean
 from convreport.sections.base import Section
 
-S = TypeVar("S", bound=type[Section])
-_ORDER = (
-    "overview",
-    "kernels",
-    "filters",
-    "examples",
-    "health",
-    "circuits",
-    "classes",
-    "gradcam",
-    "faithfulness",
-    "activations",
-    "sanity",
-    "shortcuts",
-)  # as a reader meets them on a page
-_found: dict[str, type[Section]] = {}
+S = TypeVar("S", bound=type[Section[Any, Any]])
+_found: dict[str, type[Section[Any, Any]]] = {}
 
 
 def section(kind: S) -> S:
@@ -36,14 +27,19 @@ def section(kind: S) -> S:
 
 
 @cache
-def registry() -> Mapping[str, type[Section]]:
-    """All sections by name: this folder's first, in reading order, then other packages'."""
+def registry() -> Mapping[str, type[Section[Any, Any]]]:
+    """All sections by name, in reading order: those of this folder, and other packages'."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
     for entry in entry_points(group="convreport.sections"):
         entry.load()
-    known = [name for name in _ORDER if name in _found]
-    return {name: _found[name] for name in (*known, *sorted(set(_found) - set(known)))}
+    return {kind.name: kind for kind in sorted(_found.values(), key=lambda kind: (kind.order, kind.name))}
+
+
+def kinds(name: str) -> tuple[type[Any], type[Any]] | None:
+    """The types of a section's facts and highlights, as a reader of books asks for them; None for an unknown one."""
+    kind = registry().get(name)
+    return (kind.Facts, kind.Highlights) if kind is not None else None
 
 
 def select(only: tuple[str, ...], without: tuple[str, ...]) -> list[str]:
@@ -55,7 +51,7 @@ def select(only: tuple[str, ...], without: tuple[str, ...]) -> list[str]:
     return [name for name in known if (not only or name in only) and name not in without]
 
 
-def configure(name: str, options: Mapping[str, Any]) -> Section:
+def configure(name: str, options: Mapping[str, Any]) -> Section[Any, Any]:
     """A section with its options set; UsageError names an unknown option or a value of the wrong kind."""
     kind = registry()[name]
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
@@ -70,12 +66,39 @@ def configure(name: str, options: Mapping[str, Any]) -> Section:
     return kind(**values)
 
 
-def options_of(kind: type[Section]) -> dict[str, tuple[Any, str]]:
+def options_of(kind: type[Section[Any, Any]]) -> dict[str, tuple[Any, str]]:
     """Option -> (default, what it does), for help and documentation."""
     return {
         field.name: (field.default, field.metadata.get("help", ""))
         for field in dataclasses.fields(kind)  # type: ignore[arg-type]
     }
+
+
+@dataclasses.dataclass(frozen=True)
+class Word:
+    """An option of `convreport build` that sets options of sections: `places` are (section, option), `list` says that it takes
+    several values, by comma.
+    """
+
+    name: str
+    help: str
+    default: Any
+    list: bool
+    places: tuple[tuple[str, str], ...]
+
+
+@cache
+def words() -> Mapping[str, Word]:
+    """The words that sections' options declare, by name; several sections may share one, the first says what it means."""
+    found: dict[str, Word] = {}
+    for kind in registry().values():
+        for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+            if name := field.metadata.get("word"):
+                place = (kind.name, field.name)
+                several = isinstance(field.default, tuple)
+                first = found.get(name) or Word(name, field.metadata["help"], field.default, several, ())
+                found[name] = dataclasses.replace(first, places=(*first.places, place))
+    return found
 
 
 def _converted(section_name: str, option: str, value: Any, field: "dataclasses.Field[Any]") -> Any:

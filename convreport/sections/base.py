@@ -1,40 +1,204 @@
-"""What a section is."""
+"""What a section is: one visualization, which declares what there is to draw, draws it, and owns all that is told of it."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, cast
 
-from convreport.core.drawing.figures import Drawing, PageKind, Subject
+from convreport.book.values import Book, Chapter, Drawing, Mosaic, ShownFigure
+from convreport.core.base.codec import from_json, to_json
+from convreport.core.drawing import figures
+from convreport.core.drawing.drawn import SectionDrawn
+from convreport.core.drawing.figures import PageKind, Subject
 from convreport.core.drawing.scope import Scope
+from convreport.core.drawing.store import Record, StoredFigure
 from convreport.core.seam import Network
+from convreport.sections.telling import Alert, Line, OwnPage, Part, Place, Result, Rule, SaidClass, Strip, Units
 
+F = TypeVar("F")
+H = TypeVar("H")
 Asked = Literal["look", "score", "observe", "ascend", "kernels"]
+Box = tuple[int, int, int, int]  # top, left, height, width
 
 
-class Section(Protocol):
-    """One visualization: a frozen dataclass whose fields are its options, their help and part of its cache key."""
+class Press(Protocol):
+    """What publishes pictures beside the drawings."""
+
+    slugs: Mapping[str, str]  # of layers, by path
+
+    def mosaic(
+        self, file: str, figures: Sequence[StoredFigure], columns: int, side: int = 0, boxes: Sequence[Box] = ()
+    ) -> Mosaic | None:
+        """Some stored tiles as one published picture; None if there are none."""
+        ...
+
+
+class Desk(Protocol):
+    """What a part of the one-file report is written with."""
+
+    def inline(self, file: str, kind: Literal["tile", "photo", "layer"]) -> "Inline":
+        """A published picture as an address that holds it, as large as the report has room for."""
+        ...
+
+
+class Inline(Protocol):
+    """A picture inside the page."""
+
+    @property
+    def source(self) -> str:
+        """Its address, which holds it."""
+        ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Its (height, width) in pixels."""
+        ...
+
+
+class Section(ABC, Generic[F, H]):
+    """One visualization: a frozen dataclass whose fields are its options, their help and part of its cache key.
+
+    `F` is what it says of a drawing, `H` what it shows beside its drawings (None for nothing): frozen dataclasses, named
+    again as `Facts` and `Highlights`. An option's metadata: `help`, `choices`, `least`, and `word`, the option of
+    `convreport build` that sets it. What is told of a book is told by the class, whatever the options were; its words stand
+    in the blocks of its template (see `telling`). Of another package, the template `NAME.md` lies beside the module.
+    """
 
     name: ClassVar[str]
     page: ClassVar[PageKind]
+    order: ClassVar[float]  # as a reader meets sections on a page
+    order_at: ClassVar[Mapping[Place, float]] = {}  # where that is another one
     batch: ClassVar[int]  # at most so many subjects are drawn at a time
-    shaped_by: ClassVar[tuple[str, ...]]  # modules of convreport beside its own that shape its pixels
-    asks: ClassVar[tuple[Asked, ...]]  # what it asks of a network
+    shaped_by: ClassVar[tuple[str, ...]] = ()  # modules of convreport beside its own that shape its pixels
+    asks: ClassVar[tuple[Asked, ...]] = ()  # what it asks of a network
+    of_examples: ClassVar[bool] = False  # do its drawings rest on the examples?
+    Facts: ClassVar[type[Any]]
+    Highlights: ClassVar[type[Any]] = type(None)
 
+    # -- drawing
+
+    @abstractmethod
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """Declare what there is to draw."""
-        ...
 
+    @abstractmethod
     def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
         """Everything in `scope` that shapes this drawing, as JSON."""
-        ...
 
     def group(self, subject: Subject) -> Hashable:
-        """What may be drawn together: by layer for ascent, by picture for Grad-CAM and activations."""
-        ...
+        """What may be drawn together: by layer for ascent, by picture for Grad-CAM; all, where nothing is said."""
+        return None
 
     def silence(self, scope: Scope) -> str:
         """Why there is nothing to draw, in one sentence; asked only where `subjects` is empty."""
-        ...
+        return ""
 
-    def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
+    @abstractmethod
+    def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[figures.Drawing]:
         """Do it: one drawing a subject, in order."""
-        ...
+
+    def highlights(self, press: Press, scope: Scope, drawn: Mapping[str, SectionDrawn]) -> H | None:
+        """Pictures published beside the drawings; `drawn` is what every section drew."""
+        return None
+
+    # -- reading
+
+    @classmethod
+    def chapter(cls, book: Book) -> Chapter[F, H] | None:
+        """What the book says of this section."""
+        return cast(Chapter[F, H] | None, book.chapters.get(cls.name))
+
+    @classmethod
+    def drawn(cls, book: Book) -> tuple[Drawing[F], ...]:
+        """Its drawings that did not fail."""
+        chapter = cls.chapter(book)
+        return chapter.drawings if chapter is not None else ()
+
+    @classmethod
+    def facts_of(cls, record: Record) -> F:
+        """What a stored drawing says; ValueError where it does not fit."""
+        return cast(F, from_json(cls.Facts, record.facts))
+
+    # -- telling
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    units: ClassVar[Units | None] = None  # of a section that draws tiles of units
+    unmeasured: ClassVar[str] = ""  # what to say where it drew nothing and its alerts are counted
+
+    @classmethod
+    def context(cls, book: Book, place: Place, **subject: Any) -> Mapping[str, Any]:
+        """What its template needs at a place, beside the book and what the place is about."""
+        return {}
+
+    @classmethod
+    def summary(cls, book: Book) -> Iterable[Line]:
+        """Its lines in the model's summary."""
+        return ()
+
+    @classmethod
+    def alerts(cls, book: Book) -> Iterable[Alert]:
+        """What is wrong with the model."""
+        return ()
+
+    @classmethod
+    def compared(cls, now: Book, before: Book) -> Iterable[Result]:
+        """Has anything become worse than in another book?"""
+        return ()
+
+    @classmethod
+    def pages(cls, book: Book) -> Iterable[OwnPage]:
+        """Pages of its own."""
+        return ()
+
+    @classmethod
+    def said_classes(cls, book: Book) -> Iterable[SaidClass]:
+        """The classes it has something to say of."""
+        return ()
+
+    @classmethod
+    def cover(cls, book: Book) -> Mosaic | None:
+        """The picture that stands for the model on the home page."""
+        return None
+
+    @classmethod
+    def face(cls, book: Book, sample: str) -> ShownFigure | None:
+        """What stands for a picture on the model's page."""
+        return None
+
+    @classmethod
+    def layer_data(cls, book: Book, layer: str) -> Mapping[str, Any]:
+        """What the viewer needs of a layer, as JSON."""
+        return {}
+
+    @classmethod
+    def picture_data(cls, book: Book, sample: str) -> Mapping[str, Any]:
+        """What the viewer needs of a picture, as JSON."""
+        return {}
+
+    @classmethod
+    def unit_data(cls, book: Book, layer: str) -> list[dict[str, Any]]:
+        """What the viewer needs of the units of a layer, as JSON, in the order of the sheets."""
+        some = [one for one in cls.drawn(book) if one.layer == layer and one.unit is not None]
+        return [{"unit": one.unit, **to_json(one.facts)} for one in some]
+
+    @classmethod
+    def contact(cls, book: Book) -> Iterable[Strip]:
+        """Its rows of the contact sheet, beside those of units."""
+        return ()
+
+    @classmethod
+    def report(cls, book: Book, desk: Desk) -> Iterable[Part]:
+        """Its parts of the one-file report."""
+        return ()
+
+    @classmethod
+    def left_out(cls, book: Book) -> Iterable[str]:
+        """What of it the one-file report has not, in words."""
+        return ()
+
+    @classmethod
+    def file_name(cls, drawing: Drawing[F], figure: str, slugs: Mapping[str, str]) -> str:
+        """The name, without its ending, of a picture that is exported by itself."""
+        layer = slugs.get(drawing.layer or "", "")
+        if drawing.unit is not None:
+            return f"{layer}_{drawing.unit}_{figure}"
+        return "_".join(part for part in (drawing.sample or "", layer, cls.name, figure) if part)

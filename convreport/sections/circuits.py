@@ -1,44 +1,64 @@
 """What each filter reads, and what reads it."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
 
+from convreport.book.values import Book
+from convreport.core.base.codec import to_json
 from convreport.core.base.numbers import short
 from convreport.core.drawing.figures import Drawing, PageKind, Subject
 from convreport.core.drawing.scope import Scope
 from convreport.core.network import layers
-from convreport.core.network.circuits import Circuits as Wires
+from convreport.core.network.circuits import Circuits as Wiring
 from convreport.core.network.kernels import Kernel
 from convreport.core.network.units import pick
 from convreport.core.seam import Network
 from convreport.sections import section
-from convreport.sections.base import Asked
+from convreport.sections.base import Asked, Section
 
 Link = tuple[str, int, float]  # layer, unit, norm of the weights between
+Named = tuple[str, int, float, str]  # the same, and the class that a unit of the last layer stands for, or nothing
+
+
+@dataclass(frozen=True)
+class Wires:
+    """What a unit reads most strongly, and what reads it, the strongest first."""
+
+    inputs: tuple[Named, ...]
+    consumers: tuple[Named, ...]
+
+
+@dataclass(frozen=True)
+class CircuitFacts:
+    """The wires of the shown units of a layer, by their numbers."""
+
+    units: Mapping[str, Wires]
 
 
 @section
 @dataclass(frozen=True)
-class Circuits:
+class Circuits(Section[CircuitFacts, None]):
     """The units a filter reads most strongly and those that read it, by the norm of the kernel between them."""
 
     links: int = field(default=4, metadata={"help": "how many of each", "least": 1})
 
     name: ClassVar[str] = "circuits"
     page: ClassVar[PageKind] = "layer"
+    order: ClassVar[float] = 60
     batch: ClassVar[int] = 16
     shaped_by: ClassVar[tuple[str, ...]] = (
         "convreport.core.network.circuits", "convreport.core.network.kernels", "convreport.core.network.layers",
     )  # fmt: skip
     asks: ClassVar[tuple[Asked, ...]] = ("kernels",)
+    Facts: ClassVar[type[Any]] = CircuitFacts
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The chosen layers whose units some convolution makes."""
-        wires = Wires(scope.card)
+        wires = Wiring(scope.card)
         shown = layers.shown(scope.card, scope.chosen)
         return [Subject(layer=layer.path) for layer in shown if wires.made_by(layer.path, 0)]
 
@@ -53,14 +73,6 @@ class Circuits:
             "seed": scope.seed,
         }
 
-    def group(self, subject: Subject) -> Hashable:
-        """All at once."""
-        return None
-
-    def silence(self, scope: Scope) -> str:
-        """Nothing: where no layer is a stack of maps, filters says so."""
-        return ""
-
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
         """For each chosen unit its strongest inputs and consumers, the strongest first."""
         walk = _Walk(scope, net)
@@ -69,16 +81,29 @@ class Circuits:
             layer = scope.card.layer(subject.layer or "")
             found = {}
             for unit in pick(scope.units, layer, scope.seed):
+                ends = (walk.inputs(layer.path, unit), walk.consumers(layer.path, unit))
                 inputs, consumers = (
-                    [
-                        [path, place, short(norm), *walk.word(path, place)]
+                    tuple(
+                        (path, place, short(norm), walk.word(path, place))
                         for path, place, norm in _strongest(links, self.links)
-                    ]
-                    for links in (walk.inputs(layer.path, unit), walk.consumers(layer.path, unit))
+                    )
+                    for links in ends
                 )
-                found[str(unit)] = {"inputs": inputs, "consumers": consumers}
-            drawings.append(Drawing((), {"units": found}))
+                found[str(unit)] = Wires(inputs, consumers)
+            drawings.append(Drawing((), CircuitFacts(found)))
         return drawings
+
+    # -- telling
+
+    @classmethod
+    def layer_data(cls, book: Book, layer: str) -> Mapping[str, Any]:
+        """The wires, and where the pages of the layers that they lead to lie."""
+        wired = next((one.facts.units for one in cls.drawn(book) if one.layer == layer), None)
+        if not wired:
+            return {}
+        named = {link[0] for unit in wired.values() for way in (unit.inputs, unit.consumers) for link in way}
+        links = {path: book.slugs[path] for path in sorted(named & set(book.paged))}
+        return {"wires": to_json(wired), "links": links}
 
 
 class _Walk:
@@ -86,7 +111,7 @@ class _Walk:
 
     def __init__(self, scope: Scope, net: Network) -> None:
         self._card = scope.card
-        self._wires = Wires(scope.card)
+        self._wires = Wiring(scope.card)
         self._kernel = cache(net.kernel)
         self._shown: dict[tuple[str, int], tuple[str, int]] = {}
         for layer in layers.shown(scope.card, scope.chosen):
@@ -117,10 +142,10 @@ class _Walk:
                 for one, norm in zip(readers, norms, strict=True):
                     yield (*self._shown.get((reader, int(one)), (reader, int(one))), float(norm))
 
-    def word(self, path: str, unit: int) -> list[str]:
-        """The name of the class that a unit of the last layer stands for."""
+    def word(self, path: str, unit: int) -> str:
+        """The name of the class that a unit of the last layer stands for; nothing for any other unit."""
         known = path == self._card.end and self._card.head not in ("none", "regression", "binary")
-        return [self._card.label(unit).name] if known and unit < len(self._card.labels) else []
+        return self._card.label(unit).name if known and unit < len(self._card.labels) else ""
 
     def _below(self, mixing: str) -> tuple[str, Kernel | None]:
         read = self._wires.read_by(mixing)

@@ -1,16 +1,17 @@
 """The pictures that each filter really answers to."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
+from convreport.book.values import Book
 from convreport.core.base.kinds import Array
 from convreport.core.base.numbers import short
 from convreport.core.drawing.figures import Drawing, Figure, PageKind, Subject
 from convreport.core.drawing.scope import Scope
-from convreport.core.network import layers, windows
+from convreport.core.network import windows
 from convreport.core.network.card import LayerInfo
 from convreport.core.network.units import pick
 from convreport.core.network.windows import Window
@@ -18,10 +19,12 @@ from convreport.core.pictures import pixels
 from convreport.core.pictures.fitting import fit_of, size_for
 from convreport.core.pictures.sample import Sample
 from convreport.core.seam import Network
-from convreport.core.survey.examples import Survey
 from convreport.core.survey.tally import KEPT, Tally
 from convreport.sections import section
-from convreport.sections.base import Asked
+from convreport.sections.base import Asked, Section
+from convreport.sections.filters import Filters
+from convreport.sections.shared.surveyed import SHAPED_BY, survey, survey_key, surveyed_layers
+from convreport.sections.telling import Units
 
 COLUMNS = 3
 MARGIN = 2  # pixels between crops; the viewer knows it
@@ -29,9 +32,50 @@ Crop = tuple[int, Array, Window]  # its place among the strongest, its pixels, a
 LARGE, SMALL, MANY = 56, 40, 1000  # pixels of a crop in atlases of up to so many units, and of more
 
 
+@dataclass(frozen=True)
+class Histogram:
+    """Where it begins, the width of a bin, and how many values fell into each."""
+
+    low: float
+    width: float
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Driven:
+    """The class that drives a unit most, and how exclusively, in 0..1 (Morcos et al. 2018)."""
+
+    name: str
+    selectivity: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExampleFacts:
+    """What a unit answered to all `pictures`, and its strongest answers.
+
+    `best` are the highest values of the strongest, one a picture, in falling order, and `origins` the (name, what its user
+    says it shows) of each picture; `crop` is the size of all crops together, `at` where in each the answering cell's centre
+    lies (None: in the middle of all). `mean`, `most` and `least` are over all positions, `positive` the share of positions
+    above zero, `answering` that of pictures with one; `histogram` counts the highest values.
+    """
+
+    pictures: int
+    best: tuple[float, ...]
+    origins: tuple[tuple[str, str], ...]
+    crop: tuple[int, int]
+    mean: float
+    most: float
+    least: float
+    positive: float
+    answering: float
+    histogram: Histogram
+    at: tuple[tuple[float, float], ...] | None = None
+    driven: Driven | None = None
+
+
 @section
 @dataclass(frozen=True)
-class Examples:
+class Examples(Section[ExampleFacts, None]):
     """Natural examples: what a unit answered most strongly among all example pictures, cut to its receptive field."""
 
     crop: int = field(
@@ -44,12 +88,15 @@ class Examples:
 
     name: ClassVar[str] = "examples"
     page: ClassVar[PageKind] = "layer"
+    order: ClassVar[float] = 40
     batch: ClassVar[int] = 256
-    shaped_by: ClassVar[tuple[str, ...]] = ( "convreport.core.survey.tally", "convreport.core.network.windows",
-        "convreport.core.pictures.fitting", "convreport.core.pictures.pixels",
+    shaped_by: ClassVar[tuple[str, ...]] = (
+        *SHAPED_BY, "convreport.core.network.windows", "convreport.core.pictures.pixels",
     )  # fmt: skip
     asks: ClassVar[tuple[Asked, ...]] = ("observe",)
     of_examples: ClassVar[bool] = True
+    Facts: ClassVar[type[Any]] = ExampleFacts
+    units: ClassVar[Units] = Units("What they respond to", "most", word="highest answer", beside="pattern")
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The chosen units of the chosen layers that are stacks of maps."""
@@ -62,14 +109,6 @@ class Examples:
     def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
         """The layer and all below it, the unit, all the examples, and how pictures are fed."""
         return {**survey_key(subject, scope), "unit": subject.unit, "side": self._side(scope)}
-
-    def group(self, subject: Subject) -> Hashable:
-        """One pass for all."""
-        return None
-
-    def silence(self, scope: Scope) -> str:
-        """Why there is nothing to draw; nothing where filters says it already."""
-        return ""
 
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
         """Three rows of three crops a unit, the strongest first, and what was measured over all examples."""
@@ -119,22 +158,29 @@ class Examples:
         sheet = _sheet([crop for _, crop, _ in crops], self._side(scope))
         places = [place for place, _, _ in crops]
         named = [int(number) for number in tally.who[unit, places]]
-        facts: dict[str, Any] = {
-            "pictures": int(tally.pictures[0]),
-            "best": [short(value) for value in tally.best[unit, places]],
-            "from": [[examples.name(number), examples.said(number)] for number in named],
-            "crop": [*sheet.shape[:2]],
-            **measured(tally, unit),
-        }
-        spots = [[round(spot, 3) for spot in window.at] for _, _, window in crops]
-        if any(spot != [0.5, 0.5] for spot in spots):  # a window about its cell needs no telling where that is
-            facts["at"] = spots
-        if (driven := tally.selectivity(unit)) is not None:
-            facts["class"] = {"name": groups[driven[0]], "selectivity": short(driven[1])}
-        what = ", ".join(dict.fromkeys(said or name for name, said in facts["from"]))
-        alt = f"What unit {unit} of {subject.layer} answered most strongly: {what}"
+        spots = tuple((round(window.at[0], 3), round(window.at[1], 3)) for _, _, window in crops)
+        centred = all(spot == (0.5, 0.5) for spot in spots)  # a window about its cell needs no telling where that is
+        driven = tally.selectivity(unit)
+        low, width, counts = tally.histogram(unit)
+        pictures = int(tally.pictures[0])
+        facts = ExampleFacts(
+            pictures=pictures,
+            best=tuple(short(value) for value in tally.best[unit, places]),
+            origins=tuple((examples.name(number), examples.said(number)) for number in named),
+            crop=(int(sheet.shape[0]), int(sheet.shape[1])),
+            mean=short(tally.total[unit] / pictures),
+            most=short(tally.most[unit]),
+            least=short(tally.least[unit]),
+            positive=short(tally.positive[unit] / pictures),
+            answering=short(tally.answering[unit] / pictures),
+            histogram=Histogram(short(low), short(width), tuple(counts)),
+            at=None if centred else spots,
+            driven=None if driven is None else Driven(groups[driven[0]], short(driven[1])),
+        )
+        what = ", ".join(dict.fromkeys(said or name for name, said in facts.origins))
+        alt = f"What unit {unit} of {subject.layer} responded to most strongly: {what}"
         if not crops:
-            alt = f"Unit {unit} of {subject.layer} answered none of {tally.pictures[0]:,} pictures"
+            alt = f"Unit {unit} of {subject.layer} responded to none of {tally.pictures[0]:,} pictures"
         return Drawing((Figure("crops", sheet, alt, kind="photo"),), facts)
 
     def _side(self, scope: Scope) -> int:
@@ -142,6 +188,18 @@ class Examples:
             return self.crop
         units = sum(len(pick(scope.units, one, scope.seed)) for one in surveyed_layers(scope))
         return LARGE if units <= MANY else SMALL
+
+    # -- telling
+
+    @classmethod
+    def unit_data(cls, book: Book, layer: str) -> list[dict[str, Any]]:
+        """Also the share of the highest answer to its own pattern that a unit's best example reaches, where both answer."""
+        peaks = {one.unit: one.facts.peak or 0.0 for one in Filters.drawn(book) if one.layer == layer}
+        units = super().unit_data(book, layer)
+        for one in units:
+            if one["best"] and one["best"][0] > 0 and peaks.get(one["unit"], 0) > 0:
+                one["share"] = short(one["best"][0] / peaks[one["unit"]])
+        return units
 
 
 def _sheet(crops: Sequence[Array], side: int) -> Array:
@@ -151,43 +209,6 @@ def _sheet(crops: Sequence[Array], side: int) -> Array:
     for place, crop in enumerate(crops):
         tiles[place] = crop
     return pixels.tile(tiles, COLUMNS, margin=MARGIN, ground=windows.GROUND)
-
-
-def surveyed_layers(scope: Scope) -> list[LayerInfo]:
-    """The layers whose units are looked for among the examples; none where there are no examples."""
-    return layers.shown(scope.card, scope.chosen) if scope.examples is not None and scope.examples.count else []
-
-
-def survey(scope: Scope, net: Network) -> Survey:
-    """What those layers answer to all examples; the pass is made once, whichever section asks first."""
-    assert scope.examples is not None
-    return scope.examples.survey(net, layers.paths(surveyed_layers(scope)), scope.fit)
-
-
-def survey_key(subject: Subject, scope: Scope) -> dict[str, Any]:
-    """What shapes everything that a survey says of a layer, as JSON."""
-    assert scope.examples is not None
-    return {
-        "layer": scope.card.layer(subject.layer or "").digest,
-        "examples": scope.examples.digest,
-        "input": scope.card.input,
-        "preprocessing": scope.card.preprocessing.key,
-        "fit": scope.fit,
-    }
-
-
-def measured(tally: Tally, unit: int) -> dict[str, Any]:
-    """What was measured of a unit over all examples, as JSON."""
-    pictures = int(tally.pictures[0])
-    low, width, counts = tally.histogram(unit)
-    return {
-        "mean": short(tally.total[unit] / pictures),
-        "most": short(tally.most[unit]),
-        "least": short(tally.least[unit]),
-        "positive": short(tally.positive[unit] / pictures),
-        "answering": short(tally.answering[unit] / pictures),
-        "histogram": {"low": short(low), "width": short(width), "counts": counts},
-    }
 
 
 def _answered(tally: Tally, unit: int) -> int:

@@ -6,29 +6,56 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from convreport.book.values import Mosaic
 from convreport.core.base.errors import ModelError
 from convreport.core.base.kinds import Pixels
+from convreport.core.drawing.drawn import SectionDrawn
 from convreport.core.drawing.figures import Drawing, Figure, PageKind, Subject
 from convreport.core.drawing.scope import Scope
 from convreport.core.network import layers
 from convreport.core.pictures import colour, pixels
 from convreport.core.seam import Network
 from convreport.sections import section
-from convreport.sections.base import Asked
+from convreport.sections.base import Asked, Press, Section
+from convreport.sections.telling import Units
 
 SIDE = 64  # pixels: kernels are enlarged in whole steps to at least about this
+ROW = 16  # kernels on the model's page
+
+
+@dataclass(frozen=True)
+class KernelFacts:
+    """The range of a unit's weights, the largest of them whatever its sign, and whether they weigh red, green and blue."""
+
+    least: float
+    most: float
+    span: float
+    in_colour: bool
+
+
+@dataclass(frozen=True)
+class KernelRow:
+    """The kernels with the largest weights, where they are small colour pictures."""
+
+    layer: str
+    row: Mosaic
 
 
 @section
 @dataclass(frozen=True)
-class Kernels:
+class Kernels(Section[KernelFacts, KernelRow]):
     """The weights of the first convolution: as colour where they weigh red, green and blue, else one map a channel."""
 
     name: ClassVar[str] = "kernels"
     page: ClassVar[PageKind] = "layer"
+    order: ClassVar[float] = 20
+    order_at: ClassVar[Mapping[str, float]] = {"gallery": 35}  # after the patterns
     batch: ClassVar[int] = 4096
     shaped_by: ClassVar[tuple[str, ...]] = ("convreport.core.pictures.pixels", "convreport.core.pictures.colour")
     asks: ClassVar[tuple[Asked, ...]] = ("kernels",)
+    Facts: ClassVar[type[Any]] = KernelFacts
+    Highlights: ClassVar[type[Any]] = KernelRow
+    units: ClassVar[Units] = Units("Kernels", "span", word="largest weight", prefix="±", exact=True)
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """Every unit of the first convolution."""
@@ -65,6 +92,14 @@ class Kernels:
             )
         return [_kernel(weights[..., subject.unit or 0], subject.unit or 0) for subject in batch]
 
+    def highlights(self, press: Press, scope: Scope, drawn: Mapping[str, SectionDrawn]) -> KernelRow | None:
+        """The kernels with the largest weights in one row."""
+        records = [one.record for one in drawn[self.name].drawn if one.record is not None]
+        coloured = [record for record in records if self.facts_of(record).in_colour]
+        coloured.sort(key=lambda record: -self.facts_of(record).span)
+        row = press.mosaic("figures/kernels/row.webp", [record.figures[0] for record in coloured[:ROW]], ROW)
+        return KernelRow(drawn[self.name].drawn[0].subject.layer or "", row) if row else None
+
 
 def _kernel(weights: np.ndarray, unit: int) -> Drawing:
     """One kernel (height, width, channels)."""
@@ -75,7 +110,7 @@ def _kernel(weights: np.ndarray, unit: int) -> Drawing:
     picture = levels if in_colour else _side_by_side(colour.paint(levels.transpose(2, 0, 1), "diverging"))
     factor = max(1, -(-SIDE // max(picture.shape[:2])))
     picture = picture.repeat(factor, 0).repeat(factor, 1)
-    facts = {"least": float(weights.min()), "most": float(weights.max()), "span": top, "in_colour": in_colour}
+    facts = KernelFacts(float(weights.min()), float(weights.max()), top, in_colour)
     scale = f"mid-gray is 0, full intensity ±{top:.3g}" if in_colour else f"blue -{top:.3g}, white 0, red +{top:.3g}"
     alt = f"Kernel of unit {unit}, {weights.shape[0]} x {weights.shape[1]} weights"
     return Drawing((Figure("kernel", picture, alt, scale=scale, kind="map"),), facts)

@@ -1,26 +1,26 @@
 """Whether a class is told by a place in the picture rather than by what is shown."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
+from convreport.book.values import Book
 from convreport.core.base.errors import ImageError
 from convreport.core.base.kinds import Array, Pixels
 from convreport.core.base.numbers import short
 from convreport.core.drawing.figures import Drawing, Figure, PageKind, Subject
 from convreport.core.drawing.scope import Scope
-from convreport.core.explain import heatmaps as explain
-from convreport.core.explain import saliency
+from convreport.core.explain import heatmaps, saliency
 from convreport.core.network import layers
-from convreport.core.pictures import colour, pixels
-from convreport.core.pictures.fitting import fit_of, size_for
+from convreport.core.pictures import pixels
 from convreport.core.pictures.sample import Sample
 from convreport.core.seam import Network, Targets
 from convreport.sections import section
-from convreport.sections.base import Asked
-from convreport.sections.gradcam import STRENGTH
+from convreport.sections.base import Asked, Section
+from convreport.sections.shared.overlays import small_overlay
+from convreport.sections.telling import Alert
 
 BATCH = 8
 LEAST = 5  # pictures of a class
@@ -30,6 +30,37 @@ AGREEING = 0.8  # mean correlation of a class's maps with each other from which 
 COMMON = 0.5
 OUTER = 0.25  # how far from the middle, as a share of the picture: what photographers put in the middle is no shortcut
 SHOWN, THUMB = 6, 112  # pictures of a suspect class, and their pixels
+FEW = 10  # pictures of a class, below which an alert about it is called a hint
+WEIGHT = 8.0  # of an alert: worse than a whole layer of silent units
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """How the heatmaps of a class agree: their mean correlation (`agreement`), and the correlation of their mean with that of
+    the other classes (`common`); `where` says in words where their mean is highest.
+    """
+
+    agreement: float
+    common: float
+    where: str
+    suspect: bool
+
+
+@dataclass(frozen=True)
+class OfClass(Suspicion):
+    """The same, of a class by its index and name, on so many pictures."""
+
+    index: int
+    name: str
+    pictures: int
+
+
+@dataclass(frozen=True)
+class ShortcutFacts:
+    """All classes that were said of enough of the `pictures`."""
+
+    pictures: int
+    classes: tuple[OfClass, ...]
 
 
 @dataclass
@@ -42,17 +73,21 @@ class _Seen:
 
 @section
 @dataclass(frozen=True)
-class Shortcuts:
+class Shortcuts(Section[ShortcutFacts, None]):
     """Classes whose evidence lies in the same place whatever the picture: a mark, a border (Lapuschkin et al. 2019)."""
 
     pictures: int = field(default=120, metadata={"help": "on how many examples, drawn at random", "least": 1})
-    layer: str = field(default="", metadata={"help": "the map looked at; by default that of gradcam"})
+    layer: str = field(
+        default="", metadata={"help": "the map looked at; by default that of gradcam", "word": "cam_layer"}
+    )
 
     name: ClassVar[str] = "shortcuts"
     page: ClassVar[PageKind] = "model"
+    order: ClassVar[float] = 120
     batch: ClassVar[int] = 1
-    shaped_by: ClassVar[tuple[str, ...]] = explain.SHAPED_BY
+    shaped_by: ClassVar[tuple[str, ...]] = (*heatmaps.SHAPED_BY, "convreport.sections.shared.overlays")
     asks: ClassVar[tuple[Asked, ...]] = ("look",)
+    Facts: ClassVar[type[Any]] = ShortcutFacts
     of_examples: ClassVar[bool] = True
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
@@ -61,10 +96,6 @@ class Shortcuts:
         told = card.head not in ("none", "regression") and not card.dense
         enough = scope.examples is not None and scope.examples.count >= LEAST
         return [Subject()] if told and enough and layers.cam_layer(card, self.layer) is not None else []
-
-    def silence(self, scope: Scope) -> str:
-        """Nothing: gradcam says why there are no heatmaps."""
-        return ""
 
     def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
         """The whole model and all the examples."""
@@ -81,10 +112,6 @@ class Shortcuts:
             "seed": scope.seed,
         }
 
-    def group(self, subject: Subject) -> Hashable:
-        """There is one."""
-        return None
-
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
         """Of each class that was said of enough pictures how its heatmaps agree, and where; suspects are shown."""
         seen: dict[int, _Seen] = {}
@@ -98,12 +125,12 @@ class Shortcuts:
             others = [mean for other, mean in means.items() if other != index]
             found = _judged(one.maps, np.mean(others, 0) if others else None)
             name = scope.card.label(index).name
-            classes.append({"index": index, "name": name, "pictures": len(one.maps), **found})
-            if found["suspect"]:
+            classes.append(OfClass(**vars(found), index=index, name=name, pictures=len(one.maps)))
+            if found.suspect:
                 strip = np.concatenate(one.thumbs, 1)
-                alt = f"Where the evidence for {name} lies in {len(one.thumbs)} pictures: {found['where']} each time"
+                alt = f"Where the evidence for {name} lies in {len(one.thumbs)} pictures: {found.where} each time"
                 figures.append(Figure(f"shortcut-{index}", strip, alt, kind="photo"))
-        return [Drawing(tuple(figures), {"pictures": count, "classes": classes})]
+        return [Drawing(tuple(figures), ShortcutFacts(count, tuple(classes)))]
 
     def _in_batches(self, scope: Scope) -> Iterator[list[Sample]]:
         """The examples that can be read, some at a time; one at a time where each has a size of its own."""
@@ -136,11 +163,28 @@ class Shortcuts:
             kept = seen.setdefault(index, _Seen([], []))
             kept.maps.append(pixels.resize(saliency.shares(heat), SIDE, SIDE))
             if len(kept.thumbs) < SHOWN:
-                kept.thumbs.append(_overlay(heat, sample, scope))
+                thumb = pixels.resize_picture(sample.pixels, THUMB, THUMB)
+                kept.thumbs.append(small_overlay(heat, sample, thumb, scope))
         return len(some)
 
+    # -- telling
 
-def _judged(maps: Sequence[Array], others: Array | None) -> dict[str, Any]:
+    @classmethod
+    def alerts(cls, book: Book) -> Iterable[Alert]:
+        """One for each suspect class; it rests on that class's pictures alone."""
+        for drawing in cls.drawn(book):
+            for one in drawing.facts.classes:
+                if one.suspect:
+                    name = one.name.replace("_", " ")
+                    said = (
+                        f"The evidence for {name} always lies {one.where}, whatever the picture shows: the heatmaps of the"
+                        f" {one.pictures} pictures looked at are correlated at {one.agreement:.2f} on average. The network may"
+                        " rely on a mark or a border rather than on the object."
+                    )
+                    yield Alert("shortcut", said, one.pictures, WEIGHT, label=one.index, few=FEW)
+
+
+def _judged(maps: Sequence[Array], others: Array | None) -> Suspicion:
     """How the maps of a class agree, where their mean is highest, in words, and whether that is suspect."""
     flat = np.stack([one.ravel() for one in maps]).astype(np.float64)
     varying = flat[flat.std(1) > 0]
@@ -155,12 +199,8 @@ def _judged(maps: Sequence[Array], others: Array | None) -> dict[str, Any]:
     if others is not None and others.std() > 0 and mean.std() > 0:
         common = float(np.corrcoef(mean, others.ravel())[0, 1])
     outer = max(abs(one - 0.5) for one in spot) > OUTER
-    return {
-        "agreement": short(agreement),
-        "common": short(common),
-        "where": _where(*spot),
-        "suspect": bool(agreement >= AGREEING and outer and common < COMMON),
-    }
+    suspect = bool(agreement >= AGREEING and outer and common < COMMON)
+    return Suspicion(short(agreement), short(common), _where(*spot), suspect)
 
 
 def _where(row: float, column: float) -> str:
@@ -170,12 +210,3 @@ def _where(row: float, column: float) -> str:
     if vertical and horizontal:
         return f"in the {vertical} {horizontal} corner"
     return f"at the {vertical or horizontal} edge" if vertical or horizontal else "in the middle"
-
-
-def _overlay(heat: Array, sample: Sample, scope: Scope) -> Pixels:
-    """The heatmap over a small square copy of its picture."""
-    size = size_for(scope.card.input, (sample.pixels.shape[0], sample.pixels.shape[1]))
-    how = fit_of((THUMB, THUMB), size, scope.fit)
-    levels = (np.clip(how.back(saliency.shares(heat)), 0, 1) * 255 + 0.5).astype(np.uint8)
-    layer = np.dstack([colour.paint(levels, "inferno"), levels])
-    return pixels.blend(pixels.resize_picture(sample.pixels, THUMB, THUMB), layer, STRENGTH["inferno"])

@@ -1,66 +1,52 @@
 """A summary in Markdown with one contact sheet, for the comment under a pull request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from convreport.book.folder import Atlas
+from convreport.book.values import Book
 from convreport.core.base.files import write_atomically
 from convreport.core.base.kinds import Pixels
 from convreport.core.pictures import pixels
+from convreport.sections import registry, together
 from convreport.share.media import Media
-from convreport.site import alerts, summary, templating
+from convreport.site import templating
+from convreport.site.pages import Slots
 
-Data = Mapping[str, Any]
 TILE, COLUMNS, GAP, TEXT = 96, 12, 4, 22  # pixels, tiles a row
 PAPER, INK = (255, 255, 255), (70, 70, 68)
 LIMIT = 10_000_000  # bytes: what a comment takes as a picture
 
 
-def summarize(atlas: Atlas, data: Data, to: Path, templates: Path | None = None) -> list[Path]:
+def summarize(atlas: Atlas, book: Book, to: Path, templates: Path | None = None) -> list[Path]:
     """Write the summary to `to` and its contact sheet beside it, as a JPEG of less than 10 MB."""
     sheet = to.with_name(f"{to.stem}-contact.jpg")
-    write_atomically(sheet, _within(_contact(Media(atlas.docs / data["model"]["slug"]), data), LIMIT))
-    text = templating.environment(templates).get_template("comment.md").render(
-        data=data, model=data["model"], judged=summary.judged(data), well=summary.health(data),
-        alerts=alerts.alerts(data), contact=sheet.name,
-        predictions=summary.drawings(data, "gradcam"), verdicts=_verdicts(data),
-    )  # fmt: skip
-    write_atomically(to, text.encode())
+    write_atomically(sheet, _within(_contact(Media(atlas.docs / book.slug), book), LIMIT))
+    environment = templating.environment(templates)
+    common = {"book": book, "model": book.model, "alerts": together.alerts(book), "slugs": book.slugs}
+    more = {"summary": together.summary(book), "contact": sheet.name, "slots": Slots(environment, book, common)}
+    text = templating.rendered(environment, "comment.md", common | more)
+    write_atomically(to, templating.tidy(text).encode())
     return [to, sheet]
 
 
-def _verdicts(data: Data) -> list[dict[str, Any]]:
-    """Of each layer how many of its patterns speak of their own unit."""
-    found: dict[str, dict[str, Any]] = {}
-    for one in summary.drawings(data, "filters"):
-        row = found.setdefault(one["layer"], {"layer": one["layer"], "units": 0, "specific": 0, "grey": 0})
-        row["units"] += 1
-        row["specific"] += one["facts"].get("verdict") == "specific"
-        row["grey"] += one["facts"].get("responds") is False
-    return list(found.values())
-
-
-def _contact(media: Media, data: Data) -> Pixels:
-    """Rows of tiles with their layer's name above: the strongest units of each, the classes, the heatmaps."""
+def _contact(media: Media, book: Book) -> Pixels:
+    """Rows of tiles with their titles above: the strongest units of each layer, and what sections add."""
     rows: list[tuple[str, list[Pixels]]] = []
-    for section in data["sections"]:
-        facts = {(one["layer"], one["unit"]): one["facts"] for one in section["drawings"] if not one.get("failure")}
-        for sheet in section["sheets"]:
+    for chapter in book.sections:
+        kind = registry().get(chapter.name)
+        number = kind.units.number if kind is not None and kind.units is not None else ""
+        strength = {(one.layer, one.unit): getattr(one.facts, number, None) or 0.0 for one in chapter.drawings}
+        for sheet in chapter.sheets:
             tiles = media.tiles(sheet)
-            number = "score" if section["name"] == "filters" else "span"
-            ranked = sorted(tiles, key=lambda unit: -facts[sheet["layer"], unit].get(number, 0))[:COLUMNS]
-            rows.append((f"{sheet['layer']}: {sheet['figure']}s", [_square(tiles[unit]) for unit in sorted(ranked)]))
-    for name, figure, title in (("classes", "pattern", "classes"), ("gradcam", "overlay0", "Grad-CAM")):
-        files = dict.fromkeys(
-            one["figures"][figure]["file"] for one in summary.drawings(data, name) if figure in one["figures"]
-        )
-        if files:
-            rows.append((title, [_square(media.picture(file, 512)) for file in list(files)[:COLUMNS]]))
-    return np.concatenate([_row(title, tiles) for title, tiles in rows] or [_row(data["model"]["name"], [])])
+            ranked = sorted(tiles, key=lambda unit: -strength[sheet.layer, unit])[:COLUMNS]
+            rows.append((f"{sheet.layer}: {sheet.figure}s", [_square(tiles[unit]) for unit in sorted(ranked)]))
+    for strip in (strip for kind in registry().values() for strip in kind.contact(book)):
+        rows.append((strip.title, [_square(media.picture(file, 512)) for file in strip.files[:COLUMNS]]))
+    return np.concatenate([_row(title, tiles) for title, tiles in rows] or [_row(book.name, [])])
 
 
 def _square(picture: Pixels) -> Pixels:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from convreport.book.folder import Atlas
 from convreport.core.base.errors import UsageError, did_you_mean
 from convreport.core.base.files import write_atomically
+from convreport.sections.shelf import chosen
 from convreport.share import bundle, comment, report
 
 FORMATS = ("html", "zip", "md", "images")
@@ -27,29 +27,15 @@ def export(
             raise UsageError("A zip holds the whole site, not one model.", "Leave --model out, or take --format html.")
         place = to or Path(f"{atlas.out.resolve().name}.zip")
         return _written(place, lambda: bundle.site_zip(atlas, place))
-    data = chosen(atlas, model)
-    place = to or Path(data["model"]["slug"] + ENDINGS[form])
+    book = chosen(atlas, model)
+    place = to or Path(book.slug + ENDINGS[form])
     if form == "html":
-        return _written(place, lambda: write_atomically(place, report.one_file(atlas, data, top=top, limit=limit)))
+        return _written(place, lambda: write_atomically(place, report.one_file(atlas, book, top=top, limit=limit)))
     if form == "md":
-        return _written(place, lambda: comment.summarize(atlas, data, place))
+        return _written(place, lambda: comment.summarize(atlas, book, place))
     if place.is_file() or (place.is_dir() and any(place.iterdir())):
         raise UsageError(f"{place} is there already.", "Name a new or empty folder with -o.")
-    return _written(place, lambda: bundle.pictures(atlas, data, place))
-
-
-def chosen(atlas: Atlas, name: str) -> dict[str, Any]:
-    """The model of that name or slug; without a name, the only one there is."""
-    models = atlas.models()
-    if not models:
-        raise UsageError(f"{atlas.out} holds no model.", "Build one with `convreport build MODEL`.")
-    names = [data["model"]["name"] for data in models]
-    if not name and len(models) > 1:
-        raise UsageError(f"{atlas.out} holds {len(models)} models: {', '.join(names)}.", "Say which with --model.")
-    for data in models:
-        if not name or name in (data["model"]["name"], data["model"]["slug"]):
-            return data
-    raise UsageError(f"{atlas.out} holds no model named '{name}'.", did_you_mean(name, names))
+    return _written(place, lambda: bundle.pictures(atlas, book, place))
 
 
 def _written(to: Path, write: Callable[[], list[Path] | int | None]) -> list[Path]:

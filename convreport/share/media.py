@@ -1,18 +1,28 @@
 """The published pictures of one model, taken apart and made smaller."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
+from convreport.book.values import Sheet
 from convreport.core.base.kinds import FigureKind, Pixels
 from convreport.core.pictures import pixels
 
-Data = Mapping[str, Any]
+Size = Literal["tile", "photo", "layer"]
 QUALITY = 78  # of what is encoded a second time
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture inside a page: its data: address, and its (height, width)."""
+
+    source: str
+    size: tuple[int, int]
 
 
 class Media:
@@ -26,14 +36,19 @@ class Media:
         """A published picture, (height, width, 3 or 4), no side longer than `most` pixels."""
         return pixels.fit_within(self._read(file), most)
 
-    def tiles(self, sheet: Data) -> dict[int, Pixels]:
+    def inline(self, file: str, most: int, kind: FigureKind) -> "Picture":
+        """The same as an address that holds it."""
+        shown = self.picture(file, most)
+        return Picture(as_address(shown, kind), (shown.shape[0], shown.shape[1]))
+
+    def tiles(self, sheet: Sheet) -> dict[int, Pixels]:
         """The tiles of the units of a layer, cut out of their sprite sheets."""
-        height, width = sheet["tile"]
+        height, width = sheet.tile
         found = {}
-        for file in sheet["files"]:
-            whole = self._read(file["file"])
-            for place, unit in enumerate(file["units"]):
-                row, column = divmod(place, sheet["columns"])
+        for file in sheet.files:
+            whole = self._read(file.file)
+            for place, unit in enumerate(file.units):
+                row, column = divmod(place, sheet.columns)
                 found[unit] = whole[row * height : (row + 1) * height, column * width : (column + 1) * width, :3]
         return found
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from convreport.book.folder import Atlas
 from convreport.core.base.errors import PublishError
+from convreport.sections.shelf import shelf
 
 MOST_BYTES, MOST_OF_A_FILE = 1_000_000_000, 100_000_000  # what GitHub Pages and GitHub take
 MARK = "Made-with: convreport"  # in the commit's message: a branch whose last commit lacks it is somebody else's
@@ -80,7 +81,7 @@ def push(atlas: Atlas, offer: Offer) -> None:
         (atlas.site / ".nojekyll").touch()
         site = ["--work-tree", str(atlas.site.resolve()), "-c", "core.autocrlf=false", "-c", "core.excludesFile="]
         git(*site, "add", "--all", "--force", ".")
-        names = ", ".join(data["model"]["name"] for data in atlas.models())
+        names = ", ".join(book.name for book in shelf(atlas).books)
         commit = git("commit-tree", git("write-tree").strip(), "-m", f"Atlas of {names}\n\n{MARK}\n").strip()
         git(
             "push", "--quiet", f"--force-with-lease=refs/heads/{offer.branch}:{offer.replaces}", "pages",

@@ -7,6 +7,7 @@ from convreport.book.folder import Atlas
 from convreport.core.base import assets
 from convreport.core.base.errors import UsageError
 from convreport.core.base.files import write_atomically
+from convreport.sections.shelf import shelf
 
 PLACE = Path(".github/workflows/atlas.yml")
 
@@ -16,7 +17,7 @@ def write(atlas: Atlas, *, force: bool) -> tuple[Path, list[str]]:
 
     UsageError if one is there already and `force` is not set, or if the atlas holds no model.
     """
-    slugs = [data["model"]["slug"] for data in atlas.models()]
+    slugs = [book.slug for book in shelf(atlas).books]
     if not slugs:
         raise UsageError(f"{atlas.out} holds no model.", "Build one first: `convreport build MODEL`.")
     root = _root(atlas.out)

@@ -3,16 +3,17 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from convreport.book.folder import Atlas, paged_layers
+from convreport.book.folder import Atlas
+from convreport.book.values import Book
 from convreport.core.base import assets
 from convreport.core.base.errors import SiteError
 from convreport.core.base.files import digest, tree_digest, write_text
+from convreport.sections import registry
 
 HEADER = "# Written by convreport. `mkdocs build` here, with mkdocs-material installed, makes the same site.\n"
 
@@ -24,10 +25,10 @@ def is_stale(atlas: Atlas) -> bool:
     return not whole or not stamp.is_file() or stamp.read_text() != _state(atlas)
 
 
-def build(atlas: Atlas, models: Sequence[Mapping[str, Any]]) -> None:
+def build(atlas: Atlas, books: Sequence[Book]) -> None:
     """Write mkdocs.yml and run `mkdocs build --strict`; SiteError carries what MkDocs said."""
     base = (assets.folder("site_src") / "mkdocs.yml").read_text("utf-8")
-    write_text(atlas.out / "mkdocs.yml", HEADER + base + _nav(atlas.docs, models))
+    write_text(atlas.out / "mkdocs.yml", HEADER + base + _nav(atlas.docs, books))
     finished = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--config-file", "mkdocs.yml"],
         cwd=atlas.out,
@@ -50,19 +51,17 @@ def _state(atlas: Atlas) -> str:
     return digest(tree_digest(atlas.docs), base.read_text("utf-8"), version("mkdocs-material"), version("mkdocs"))
 
 
-def _nav(docs: Path, models: Sequence[Mapping[str, Any]]) -> str:
+def _nav(docs: Path, books: Sequence[Book]) -> str:
     """The navigation as readable YAML: home, each model with its layers and pictures, the guide, the user's notes."""
     lines = ["\nnav:", "  - Home: index.md"]
-    for data in models:
-        slug = data["model"]["slug"]
-        lines += [f"  - {_quoted(data['model']['name'])}:", f"      - {slug}/index.md"]
-        if (docs / slug / "mistakes.md").is_file():
-            lines.append(f"      - Mistakes: {slug}/mistakes.md")
-        if (docs / slug / "sanity.md").is_file():
-            lines.append(f"      - Sanity of the heatmaps: {slug}/sanity.md")
+    for book in books:
+        slug = book.slug
+        lines += [f"  - {_quoted(book.name)}:", f"      - {slug}/index.md"]
+        for kind in registry().values():
+            lines += [f"      - {_quoted(page.nav)}: {slug}/{page.path}" for page in kind.pages(book)]
         for title, folder, names in (
-            ("Layers", "layers", {data["slugs"][path]: path for path in paged_layers(data)}),
-            ("Pictures", "pictures", {sample["slug"]: sample["name"] for sample in data["samples"]}),
+            ("Layers", "layers", {book.slugs[path]: path for path in book.paged}),
+            ("Pictures", "pictures", {sample.slug: sample.name for sample in book.samples}),
         ):
             if names:
                 lines.append(f"      - {title}:")

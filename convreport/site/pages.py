@@ -1,256 +1,166 @@
-"""atlas.json -> Markdown: one template a page, one fragment a section."""
+"""Books -> Markdown: one template a page, and the blocks of every section's own."""
 
-import json
-import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from convreport.book.folder import paged_layers
-from convreport.core.base import assets
-from convreport.core.base.files import write_text
+from convreport.book.values import Book, Drawing, Failure
 from convreport.core.explain import saliency
-from convreport.site import alerts, summary, templating, viewer, wording
+from convreport.sections import registry, together
+from convreport.site import templating, viewer, wording
 from convreport.site.page import Page
-from convreport.site.templating import Environment, TemplateNotFound
+from convreport.site.strip import strip
+from convreport.site.templating import Environment
 
-Data = Mapping[str, Any]
+# The places of a section's own page, by what its drawings are about.
+OWN_PLACES = {"model": ("head", "gallery", "evidence"), "layer": ("layer",), "picture": ("picture",)}
 
 
-def compose(models: Sequence[Data], templates: Path | None = None, reports: Mapping[str, int] = {}) -> list[Page]:
-    """All pages of an atlas: home, how it was made, and per model its overview, layers, pictures and classes.
+def compose(books: Sequence[Book], templates: Path | None = None, reports: Mapping[str, int] = {}) -> list[Page]:
+    """All pages of an atlas: home, how it was made, and per model its overview, layers, pictures, classes and sections' own.
 
     `reports` tells which models' one-file reports lie beside their pages, by slug, and their bytes.
     """
     environment = templating.environment(templates)
-    health = {data["model"]["slug"]: summary.health(data) for data in models}
+    covers = {book.slug: together.cover(book) for book in books}
+    summaries = {book.slug: together.summary(book) for book in books}
     pages = [
-        _page(environment, "home.md", "index.md", "Model atlas", models=models, health=health),
-        _page(environment, "reproduction.md", "reproduction.md", "Reproduction", models=models),
+        _page(environment, "home.md", "index.md", "Model atlas", books=books, covers=covers, summaries=summaries),
+        _page(environment, "reproduction.md", "reproduction.md", "Reproduction", books=books),
     ]
-    for data in models:
-        model = _Model(environment, data, reports.get(data["model"]["slug"], 0), alone=len(models) == 1)
+    for book in books:
+        model = _Model(environment, book, reports.get(book.slug, 0), alone=len(books) == 1)
         pages += [
             model.overview(),
-            *model.mistakes_page(),
-            *model.sanity_page(),
+            *model.own_pages(),
             *model.layer_pages(),
             *model.picture_pages(),
             *model.class_pages(),
-            *viewer.data_files(data),
+            *viewer.data_files(book),
         ]
     return pages
-
-
-def write(pages: Sequence[Page], docs: Path, cache: Path) -> int:
-    """Bring docs/ to these pages and our own assets; what we did not write is left alone. How many files changed."""
-    memory = cache / "pages.json"
-    try:
-        before = set(json.loads(memory.read_bytes()))
-    except (OSError, ValueError):
-        before = set()
-    changed = sum(write_text(docs / page.path, page.markdown) for page in pages)
-    source = assets.folder("site_src") / "docs"
-    own = [path.relative_to(source) for path in source.rglob("*") if path.is_file()]
-    for path in own:
-        place = docs / path
-        if not place.is_file() or place.read_bytes() != (source / path).read_bytes():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / path, place)
-            changed += 1
-    now = {page.path for page in pages} | {path.as_posix() for path in own}
-    for path in before - now:
-        (docs / path).unlink(missing_ok=True)
-    for folder in {(docs / path).parent for path in before - now}:
-        _remove_empty(folder, docs)
-    write_text(memory, json.dumps(sorted(now)))
-    return changed
-
-
-def _remove_empty(folder: Path, docs: Path) -> None:
-    """Delete a folder that holds nothing any more, and those above it, below docs/."""
-    while folder != docs and folder.is_dir() and not any(path.is_file() for path in folder.rglob("*")):
-        shutil.rmtree(folder)
-        folder = folder.parent
 
 
 class _Model:
     """The pages of one model."""
 
-    def __init__(self, environment: Environment, data: Data, report: int, *, alone: bool) -> None:
+    def __init__(self, environment: Environment, book: Book, report: int, *, alone: bool) -> None:
         self._environment = environment
-        self._data = data
-        self._slug = data["model"]["slug"]
-        self._layers = {layer["path"]: layer for layer in data["model"]["layers"]}
-        self._paged = paged_layers(data)
-        self._classes = summary.classes(data)
-        self._faithful: Mapping[Any, Any] = summary.faithful(data)
-        self._alerts = alerts.alerts(data)
+        self._book = book
         self._report = report
-        self._of = "" if alone else data["model"]["name"]  # layers of several models share their names
+        self._common: dict[str, Any] = {
+            "book": book,
+            "model": book.model,
+            "slugs": book.slugs,
+            "paged": set(book.paged),
+            "classes": together.classes(book),
+            "alerts": together.alerts(book),
+            "methods": saliency.METHODS,
+            "strip": strip(book.model.layers),
+            "of": "" if alone else book.name,  # layers of several models share their names
+            "up": "../",
+        }
 
     def overview(self) -> Page:
         """The model at a glance."""
-        sections = list(self._fragments("model", lambda drawing: True))
-        rows = self._data["highlights"]["rows"]
-        journey = [{**self._layers[path], "row": row, "slug": self._data["slugs"][path]} for path, row in rows.items()]
-        return self._page(
-            "model.md",
-            "index.md",
-            self._data["model"]["name"],
-            sections=sections,
-            journey=journey,
-            up="",
-            judged=summary.judged(self._data),
-            health=summary.health(self._data),
-            alerts=self._alerts,
-            report=self._report,
-            faithfulness=summary.faithfulness(self._data),
-            overlays={
-                one["sample"]: one["figures"]["overlay0"]
-                for one in summary.drawings(self._data, "gradcam")
-                if "overlay0" in one["figures"]
-            },
-        )
+        faces = {sample.slug: together.face(self._book, sample.slug) for sample in self._book.samples}
+        more = {"report": self._report, "summary": together.summary(self._book), "faces": faces, "up": ""}
+        return self._page("model.md", "index.md", self._book.name, **more)
 
-    def mistakes_page(self) -> Iterator[Page]:
-        """The pictures it got wrong, the surest first; no page where there are none."""
-        verdict = summary.judged(self._data)
-        if verdict is None or not verdict["wrong"]:
-            return
-        samples = {sample["slug"]: sample for sample in self._data["samples"]}
-        mistakes = []
-        for drawing in verdict["wrong"]:
-            facts, figures = drawing["facts"], drawing["figures"]
-            said, truth = (
-                {**one, "overlay": figures[f"overlay{place}"]} for place, one in summary.said_and_true(facts)
-            )
-            mistakes.append(
-                {"sample": samples[drawing["sample"]], "said": said, "truth": truth, "rank": facts["truth"]["rank"]}
-            )
-        mistakes.sort(key=lambda one: -one["said"]["probability"])
-        yield self._page(
-            "mistakes.md", "mistakes.md", f"{self._data['model']['name']}: mistakes", mistakes=mistakes, judged=verdict
-        )
-
-    def sanity_page(self) -> Iterator[Page]:
-        """Whether the heatmaps depend on what was learned; no page where that was not checked."""
-        drawn = summary.drawings(self._data, "sanity")
-        if drawn:
-            yield self._page(
-                "sanity.md",
-                "sanity.md",
-                f"{self._data['model']['name']}: sanity",
-                rows=summary.sanity(self._data),
-                drawn=drawn,
-                survived=drawn[0]["facts"]["survived"],
-                names={sample["slug"]: sample["name"] for sample in self._data["samples"]},
-            )
+    def own_pages(self) -> Iterator[Page]:
+        """The pages that sections bring."""
+        for kind in registry().values():
+            for page in kind.pages(self._book):
+                told = {"up": "", "title": page.title, **page.context}
+                markdown = templating.block(self._environment, kind.name, [page.block], self._common | told)
+                yield self._page("own.md", page.path, page.title, up="", content=markdown)
 
     def layer_pages(self) -> Iterator[Page]:
         """One page a layer that has drawings."""
-        for position, path in enumerate(self._paged):
-            sections = list(self._fragments("layer", lambda drawing, path=path: drawing["layer"] == path, layer=path))
+        paged = self._book.paged
+        for position, path in enumerate(paged):
             neighbours = {
-                "before": self._paged[position - 1] if position else None,
-                "after": self._paged[position + 1] if position + 1 < len(self._paged) else None,
+                "before": paged[position - 1] if position else None,
+                "after": paged[position + 1] if position + 1 < len(paged) else None,
             }
-            yield self._page(
-                "layer.md",
-                f"layers/{self._data['slugs'][path]}.md",
-                path,
-                layer=self._layers[path],
-                sections=sections,
-                answers=viewer.answers(self._data, path),
-                up="../",
-                **neighbours,
-            )
+            layer = self._book.layers[path]
+            yield self._page("layer.md", f"layers/{self._book.slugs[path]}.md", path, layer=layer, **neighbours)
 
     def picture_pages(self) -> Iterator[Page]:
         """One page a sample."""
-        for sample in self._data["samples"]:
-            slug = sample["slug"]
-            sections = list(
-                self._fragments("picture", lambda drawing, slug=slug: drawing["sample"] == slug, sample=slug)
-            )
-            yield self._page(
-                "picture.md", f"pictures/{slug}.md", sample["name"], sample=sample, sections=sections, up="../"
-            )
+        for sample in self._book.samples:
+            yield self._page("picture.md", f"pictures/{sample.slug}.md", sample.name, sample=sample)
 
     def class_pages(self) -> Iterator[Page]:
-        """One page a class that has a pattern, or a picture."""
-        samples = {sample["slug"]: sample for sample in self._data["samples"]}
-        for found in self._classes.values():
-            yield self._page(
-                "class.md", f"classes/{found['slug']}.md", wording.readable(found["name"]),
-                found=found, samples=samples, up="../",
-            )  # fmt: skip
+        """One page a class that anything is said of."""
+        for found in self._common["classes"].values():
+            yield self._page("class.md", f"classes/{found.slug}.md", wording.readable(found.name), found=found)
 
     def _page(self, template: str, path: str, title: str, **context: Any) -> Page:
-        return _page(
-            self._environment,
-            template,
-            f"{self._slug}/{path}",
-            title,
-            data=self._data,
-            model=self._data["model"],
-            slugs=self._data["slugs"],
-            paged=set(self._paged),
-            classes=self._classes,
-            of=self._of,
-            methods=saliency.METHODS,
-            strip=summary.strip(self._data["model"]["layers"]),
-            **context,
-        )
-
-    def _fragments(self, page: str, belongs: Any, **context: Any) -> Iterator[dict[str, Any]]:
-        """The Markdown of every section with something to say on this page."""
-        for section in self._data["sections"]:
-            if section["page"] != page:
-                continue
-            drawings = [drawing for drawing in section["drawings"] if belongs(drawing)]
-            if not drawings:
-                continue
-            layer = context.get("layer")
-            sheets = [sheet for sheet in section["sheets"] if sheet["layer"] == layer]
-            scene = {
-                "data": self._data,
-                "model": self._data["model"],
-                "slugs": self._data["slugs"],
-                "paged": set(self._paged),
-                "classes": self._classes,
-                "section": section,
-                "sheets": sheets,
-                "done": [drawing for drawing in drawings if not drawing.get("failure")],
-                "failures": _failures(drawings),
-                "sample": next((one for one in self._data["samples"] if one["slug"] == context.get("sample")), None),
-                "layer": self._layers.get(str(layer)),
-                "layers": self._layers,
-                "alerts": self._alerts,
-                "methods": saliency.METHODS,
-                "sanity": summary.sanity(self._data),
-                "faithful": self._faithful.get(context.get("sample"), {}),
-                "up": "" if page == "model" else "../",
-            }
-            try:
-                template = self._environment.get_template(f"sections/{section['name']}.md")
-            except TemplateNotFound:
-                template = self._environment.get_template("sections/_any.md")
-            yield {"name": section["name"], "markdown": Markup(template.render(scene)), "drawings": drawings}
+        common = self._common | context
+        slots = Slots(self._environment, self._book, common)
+        return _page(self._environment, template, f"{self._book.slug}/{path}", title, **common, slots=slots)
 
 
-def _failures(drawings: Iterable[Data]) -> list[tuple[str, int]]:
+class Slots:
+    """The blocks of all sections for the places of one page, or of one report."""
+
+    def __init__(self, environment: Environment, book: Book, common: Mapping[str, Any]) -> None:
+        self._environment, self._book, self._common = environment, book, common
+
+    def __call__(self, place: str, **subject: Any) -> list[Markup]:
+        """What every section says at a place, in reading order; those that say nothing are left out."""
+        found = []
+        known = registry()
+        ordered = sorted(known, key=lambda name: known[name].order_at.get(place, known[name].order))
+        for name in dict.fromkeys((*ordered, *self._book.chapters)):
+            said = self.of(name, place, **subject)
+            if said.strip():
+                found.append(said)
+        return found
+
+    def of(self, name: str, place: str, **subject: Any) -> Markup:
+        """What one section says at a place; on its own pages nothing where nothing was to be drawn."""
+        kind, chapter = registry().get(name), self._book.chapters.get(name)
+        if chapter is None:
+            return Markup("")
+        about = {key: self._common[key] for key in ("layer", "sample", "found") if key in self._common} | subject
+        drawings = [one for one in chapter.drawings if _belongs(one, about)]
+        failures = [one for one in chapter.failures if _belongs(one, about)]
+        own = place in OWN_PLACES.get(chapter.page, ())
+        if own and not (drawings or failures):
+            return Markup("")
+        path = about["layer"].path if "layer" in about else None
+        scene = {
+            **self._common,
+            **about,
+            "chapter": chapter,
+            "done": drawings,
+            "failures": _reasons(failures),
+            "sheets": [sheet for sheet in chapter.sheets if sheet.layer == path],
+            "slots": self,
+            **(kind.context(self._book, place, **about) if kind is not None else {}),
+        }
+        plain = ["any"] if own and place not in ("head", "evidence") else []
+        return templating.block(self._environment, name, [place, *plain], scene)
+
+
+def _belongs(one: Drawing[Any] | Failure, about: Mapping[str, Any]) -> bool:
+    """Is a drawing about the layer or the picture of a page?"""
+    if "layer" in about:
+        return one.layer == about["layer"].path
+    return "sample" not in about or one.sample == about["sample"].slug
+
+
+def _reasons(failures: Iterable[Failure]) -> list[tuple[str, int]]:
     """(reason, how many drawings), each reason once."""
     counts: dict[str, int] = {}
-    for drawing in drawings:
-        if reason := drawing.get("failure"):
-            counts[reason] = counts.get(reason, 0) + 1
+    for one in failures:
+        counts[one.reason] = counts.get(one.reason, 0) + 1
     return list(counts.items())
 
 
 def _page(environment: Environment, template: str, path: str, title: str, **context: Any) -> Page:
-    markdown = environment.get_template(template).render(title=title, **context)
-    return Page(path, title, re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n")
+    return Page(path, title, templating.tidy(templating.rendered(environment, template, {"title": title, **context})))

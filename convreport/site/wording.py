@@ -2,11 +2,22 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import Protocol
 
 from markupsafe import Markup
+
+from convreport.core.network.card import Field
+
+
+class Answered(Protocol):
+    """A class with its probability."""
+
+    @property
+    def probability(self) -> float:
+        """In 0..1, or the value of a regression."""
+        ...
 
 
 def markdown_text(value: object) -> Markup:
@@ -24,8 +35,10 @@ def page_title(value: object) -> Markup:
     return Markup(json.dumps(escape(text, quote=False)))
 
 
-def short(value: float) -> str:
-    """A number in three or four digits."""
+def short(value: float | None) -> str:
+    """A number in three or four digits; "none" where there is no number."""
+    if value is None:
+        return "none"
     size = abs(value)
     if size >= 1000:
         return f"{value:,.0f}"
@@ -39,9 +52,9 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f} %" if share >= 0.0995 or share == 0 else f"{share * 100:.1f} %"
 
 
-def answer(one: Mapping[str, Any], measure: str) -> str:
+def answer(one: Answered, measure: str) -> str:
     """What a network says of a class: a share in percent, or a number where it predicts numbers."""
-    return short(one["probability"]) if measure == "value" else percent(one["probability"])
+    return short(one.probability) if measure == "value" else percent(one.probability)
 
 
 def ordinal(number: int) -> str:
@@ -55,13 +68,13 @@ def shape(sides: Sequence[int | None]) -> str:
     return " × ".join("any" if side is None else str(side) for side in sides)
 
 
-def field(receptive_field: Mapping[str, Any] | None) -> str:
+def field(receptive_field: Field | None) -> str:
     """A receptive field in words."""
     if receptive_field is None:
         return "unknown"
-    if receptive_field["whole"]:
+    if receptive_field.whole:
         return "whole picture"
-    return f"{receptive_field['size'][0]} × {receptive_field['size'][1]}"
+    return f"{receptive_field.size[0]} × {receptive_field.size[1]}"
 
 
 def readable(name: str) -> str:

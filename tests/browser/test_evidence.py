@@ -39,7 +39,7 @@ def test_each_unit_has_a_row_of_its_pattern_and_nine_crops(page, rows, facts):
     assert float(first.split("%")[1]) == pytest.approx(100 * 0.5 / (172 - 55), rel=1e-2)
     counted = row.locator(".cr-origin").inner_text()
     word, count = re.match(r"(\w+)(?: (\d+))?", counted).groups()
-    assert [said for _, said in facts[2]["from"]].count(word) == int(count or 1)
+    assert [said for _, said in facts[2]["origins"]].count(word) == int(count or 1)
 
 
 def test_rows_can_be_ordered_by_what_was_measured(rows, facts):
@@ -48,7 +48,7 @@ def test_rows_can_be_ordered_by_what_was_measured(rows, facts):
     assert order == sorted(facts, key=lambda unit: -facts[unit]["most"])
     rows.locator("select").first.select_option("class")
     order = [int(text) for text in rows.locator(".cr-label b").all_inner_texts()]
-    assert order == sorted(facts, key=lambda unit: -facts[unit]["class"]["selectivity"])
+    assert order == sorted(facts, key=lambda unit: -facts[unit]["driven"]["selectivity"])
     rows.locator("select").first.select_option("share")
     shares = [int(text.split()[0]) for text in rows.locator(".cr-label > span").all_inner_texts()]
     assert shares == sorted(shares, reverse=True)
@@ -58,10 +58,10 @@ def test_the_dialog_shows_the_crops_and_the_numbers(page, base, facts):
     page.goto(f"{base}/demo/layers/block3_conv1.html#u1")
     dialog = page.locator("dialog[open]")
     dialog.locator(".cr-natural .cr-crop").nth(8).wait_for()
-    assert dialog.locator(".cr-natural figcaption").first.inner_text().split()[0] == facts[1]["from"][0][1]
+    assert dialog.locator(".cr-natural figcaption").first.inner_text().split()[0] == facts[1]["origins"][0][1]
     text = dialog.inner_text()
-    assert "What it answered most, of 96 pictures" in text and "highest on 96 pictures" in text
-    assert facts[1]["class"]["name"] in text
+    assert "Strongest responses among 96 pictures" in text and "highest on 96 pictures" in text
+    assert facts[1]["driven"]["name"] in text
     assert dialog.locator(".cr-spread i").count() == len(facts[1]["histogram"]["counts"])
     assert dialog.locator(".cr-spot").count() == 0, "a small window's centre is where its middle is"
     page.goto(f"{base}/demo/layers/block5_conv1.html#u1")
@@ -102,15 +102,17 @@ def test_one_can_walk_from_unit_to_unit_and_back(browser, walk):
 
 def test_without_a_script_there_are_sheets_and_a_table_of_links(walk):
     page = (walk / "demo/layers/block1_conv2.html").read_text()
-    assert 'alt="What units 0 to 15 of block1_conv2 answer most, nine crops a unit, 8 units a row"' in page
-    assert re.search(r'<summary>What its units read.*?href="(\./|\.\./layers/)?block1_conv1\.html#u\d+"', page, re.S)
+    assert 'alt="What units 0 to 15 of block1_conv2 respond to most, nine crops per unit, 8 units per row"' in page
+    assert re.search(
+        r'<summary>Strongest connections of its units.*?href="(\./|\.\./layers/)?block1_conv1\.html#u\d+"', page, re.S
+    )
 
 
 @pytest.mark.parametrize(
     ("layer", "said"),
     [
-        ("block3_conv1", "cut to the 24 × 24 pixels of the input"),
-        ("block5_conv1", "whole, as the field of the answering cell"),
+        ("block3_conv1", "cropped to the 24 × 24 pixels of the input"),
+        ("block5_conv1", "shown whole, because the receptive field is as large as the input"),
     ],
 )
 def test_a_page_says_how_much_of_a_picture_a_crop_is(small_atlas, layer, said):

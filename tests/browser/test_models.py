@@ -70,9 +70,9 @@ def test_the_pages_of_unusual_models_open_without_a_fault(browser, site, path, w
 def test_a_mistake_shows_both_classes_and_leads_to_its_picture(browser, site):
     page = browser.new_page()
     page.goto(f"{site}/demo/index.html")
-    page.click("text=What it got wrong")
+    page.click("text=The mistakes")
     page.wait_for_url("**/mistakes.html")
-    assert "right about 1 of the 2 pictures" in page.inner_text("main")
+    assert "classified 1 of the 2 pictures" in page.inner_text("main")
     assert page.locator(".cr-row img").count() == 3
     page.click("main h2 a")
     page.wait_for_url("**/pictures/wrong.html")

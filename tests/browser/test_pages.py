@@ -1,13 +1,13 @@
 """Class pages, the choice of a heatmap's layer, the units that answered most, the missing page, and the one file."""
 
 import http.server
-import json
 import threading
 from functools import partial
 
 import pytest
 
 from convreport.share.serve import _Site
+from tests import books
 
 
 def test_a_class_has_its_pattern_and_its_pictures(page, base):
@@ -46,17 +46,16 @@ def test_a_heatmap_can_be_seen_from_an_earlier_layer(page, base):
 
 
 def test_the_units_that_answered_most_lead_to_their_patterns(page, base, small_atlas):
-    data = json.loads((small_atlas / "docs/demo/atlas.json").read_bytes())
-    row = data["highlights"]["answered"]["ring"]["rows"][1]
+    row = books.of(small_atlas).chapters["activations"].highlights.answered["ring"].rows[1]
     page.goto(f"{base}/demo/pictures/ring.html")
     links = page.locator(".cr-most").nth(1).locator("a")
-    assert [text.split()[0] for text in links.all_inner_texts()] == [str(one["unit"]) for one in row["units"]]
-    assert [one["most"] for one in row["units"]] == sorted((one["most"] for one in row["units"]), reverse=True)
+    assert [text.split()[0] for text in links.all_inner_texts()] == [str(one.unit) for one in row.units]
+    assert [one.most for one in row.units] == sorted((one.most for one in row.units), reverse=True)
     page.locator(".cr-most").nth(1).scroll_into_view_if_needed()
     box = page.locator(".cr-most").nth(1).locator("img").bounding_box()
     page.mouse.click(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2)  # the tile itself is the link
-    page.wait_for_url(f"**/layers/{row['layer']}.html#u{row['units'][2]['unit']}")
-    assert page.locator("dialog[open] h2").inner_text().endswith(f"unit {row['units'][2]['unit']}")
+    page.wait_for_url(f"**/layers/{row.layer}.html#u{row.units[2].unit}")
+    assert page.locator("dialog[open] h2").inner_text().endswith(f"unit {row.units[2].unit}")
 
 
 def test_a_missing_page_says_so_wherever_it_was_looked_for(browser, small_atlas):

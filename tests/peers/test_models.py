@@ -91,7 +91,7 @@ def test_every_model_is_loaded_with_the_repairs_it_needs_and_built(file, real, t
     photos = [real / "photos" / "cat_chelsea.png"]
     atlas = convreport.build(real / "models" / file, images=[str(p) for p in photos], out=tmp_path, filters=1)
     assert not atlas.failures
-    told = " ".join(atlas.facts["model"]["repairs"])
+    told = " ".join(atlas.book.model.repairs)
     assert bool(told) == bool(REPAIRED[file])
     assert all(words in told for words in REPAIRED[file])
 

@@ -56,7 +56,7 @@ def test_the_published_tiling_is_that_grid_in_viridis_with_thin_margins(demo):
     activation = demo.look([drawn], ["block3_conv2"], fit="stretch", targets=None).activations["block3_conv2"][0]
     expected = colour.paint(book_grid(activation), "viridis")
     side, sheet = activation.shape[0], drawing.figures[0].pixels
-    silent = drawing.facts["silent"]
+    silent = drawing.facts.silent
     for place in range(48):
         row, column = divmod(place, 16)
         ours = sheet[row * (side + 1) : row * (side + 1) + side, column * (side + 1) : column * (side + 1) + side]

@@ -80,7 +80,7 @@ def wrong(found):
             elif owner["late"] and not one.late:
                 yield f"{one.module}:{one.line} imports {root} when it is itself imported"
         elif one.module.startswith("core") and root not in {*sys.stdlib_module_names, *TABLE["core"]["packages"]}:
-            yield f"{one.module}:{one.line} imports {root}: core needs numpy and Pillow alone"
+            yield f"{one.module}:{one.line} imports {root}: core needs numpy, Pillow and msgspec alone"
 
 
 def circle(found):

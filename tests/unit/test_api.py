@@ -46,16 +46,16 @@ def test_a_model_at_hand_with_pictures_at_hand(tmp_path):
     assert (atlas.folder, atlas.failures) == (tmp_path, ())
     assert atlas.site == tmp_path / "site/index.html" and atlas.page == tmp_path / "site/my-scans/index.html"
     assert atlas.site.is_file() and atlas.page.is_file()
-    drawn = {section["name"]: len(section["drawings"]) for section in atlas.facts["sections"]}
+    drawn = {chapter.name: len(chapter.drawings) for chapter in atlas.book.sections}
     assert drawn == {
         "overview": 1, "kernels": 4, "filters": 2, "examples": 2, "health": 2, "circuits": 2, "classes": 2, "gradcam": 2,
         "faithfulness": 2, "activations": 6, "sanity": 2, "shortcuts": 0,
     }  # fmt: skip
     assert atlas.drawn == sum(drawn.values())
-    assert [sample["name"] for sample in atlas.facts["samples"]] == ["array", "photo"]
-    cam = next(section for section in atlas.facts["sections"] if section["name"] == "gradcam")
-    assert cam["drawings"][0]["facts"]["layer"] == "body_a"
-    assert {one["name"] for one in cam["drawings"][0]["facts"]["classes"]} == {"ill", "not ill"}
+    assert [sample.name for sample in atlas.book.samples] == ["array", "photo"]
+    facts = atlas.book.chapters["gradcam"].drawings[0].facts
+    assert facts.layer == "body_a" and {one.name for one in facts.classes} == {"ill", "not ill"}
+    assert convreport.read(tmp_path) == (atlas.book,)
     assert isinstance(heard[-1], events.Built)
     assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
     assert "My scans" in atlas._repr_html_()
@@ -71,7 +71,7 @@ def test_after_training_only_what_changed_is_drawn_again(tmp_path):
     head = model.get_layer("head")
     head.set_weights([weight + 0.1 for weight in head.get_weights()])
     atlas = convreport.build(model, **words)
-    drawn = {section["name"]: len(section["drawings"]) for section in atlas.facts["sections"]}
+    drawn = {chapter.name: len(chapter.drawings) for chapter in atlas.book.sections}
     redrawn = ("overview", "circuits", "classes", "gradcam", "faithfulness", "sanity")  # what rests on the head
     assert atlas.drawn == sum(drawn[name] for name in redrawn) < sum(drawn.values())
 
@@ -79,9 +79,9 @@ def test_after_training_only_what_changed_is_drawn_again(tmp_path):
 def test_a_name_a_path_and_a_factory(tmp_path):
     few = {"out": tmp_path / "a", "sections": ["kernels"], "max_images": 1}
     ZOO["functional"]().save(tmp_path / "net.keras")
-    assert convreport.build("demo", **few).facts["model"]["name"] == "demo"
-    assert convreport.build(tmp_path / "net.keras", **few).facts["model"]["name"] == "net"
-    assert convreport.build("tests.zoo:made_for_tests", **few).facts["model"]["name"] == "made_for_tests"
+    assert convreport.build("demo", **few).book.name == "demo"
+    assert convreport.build(tmp_path / "net.keras", **few).book.name == "net"
+    assert convreport.build("tests.zoo:made_for_tests", **few).book.name == "made_for_tests"
     assert len(list((tmp_path / "a/docs").glob("*/atlas.json"))) == 3
 
 

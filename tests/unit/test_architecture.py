@@ -28,7 +28,7 @@ def test_there_is_no_circle_of_imports():
         ("share.media", "def late():\n    from convreport.cli import console", "share may not import cli"),
         ("book.folder", "import keras", "keras, which only engines.keras, demo.train may"),
         ("engines.keras.load", "import tensorflow", "tensorflow when it is itself imported"),
-        ("core.base.numbers", "import requests", "core needs numpy and Pillow alone"),
+        ("core.base.numbers", "import requests", "core needs numpy, Pillow and msgspec alone"),
     ],
 )
 def test_a_planted_import_is_refused(tmp_path, module, line, said):

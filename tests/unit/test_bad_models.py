@@ -84,14 +84,12 @@ def test_weights_that_are_no_numbers_are_told_and_what_can_be_drawn_is(tmp_path)
     values[0, 0, 0, 0] = np.nan
     kernel.assign(values)
     atlas = convreport.build(model, name="broken", out=tmp_path, filters=1, max_images=1)
-    assert atlas.facts["model"]["alerts"] == ["1 of 216 weights in body_b/kernel are NaN"]
+    assert atlas.book.model.alerts == ("1 of 216 weights in body_b/kernel are NaN",)
     assert "body&#95;b/kernel are NaN" in (tmp_path / "docs/broken/index.md").read_text()
     failed = {(section, what) for section, what, _ in atlas.failures}
     assert ("activations", "body_b on cat") in failed
     assert all("NaN" in reason for _, _, reason in atlas.failures)
-    done = {
-        d["layer"] for s in atlas.facts["sections"] if s["name"] == "activations" for d in s["drawings"] if d["figures"]
-    }
+    done = {one.layer for one in atlas.book.chapters["activations"].drawings}
     assert "body_a" in done
 
 

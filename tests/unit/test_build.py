@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convreport.book.folder import FORMAT
+from convreport.book.values import FORMAT
 from convreport.builder.pipeline import build
 from convreport.builder.plan import Plan
 from convreport.core.base import events
@@ -177,7 +177,7 @@ def test_a_class_asked_for_that_is_also_the_likeliest_is_explained_once_and_righ
     scope = Scope(demo.card, (ring,), UnitChoice(), 0)
     draw = lambda classes: configure("gradcam", {"classes": classes}).draw([Subject(sample="ring")], scope, demo)[0]  # noqa: E731
     both, alone = draw("top1,ring,star"), draw("star")
-    assert [one["name"] for one in both.facts["classes"]] == ["ring", "star"]
+    assert [one.name for one in both.facts.classes] == ["ring", "star"]
     maps = {figure.name: figure.pixels for figure in both.figures}
     assert (maps["map1"] == alone.figures[0].pixels).all()
     assert (maps["map0"] != maps["map1"]).any()
@@ -304,13 +304,16 @@ def test_the_users_own_pages_and_templates_survive(atlas_copy, convreport, tmp_p
     notes = atlas_copy / "docs/notes"
     notes.mkdir()
     (notes / "mine.md").write_text("# My findings\n\nSee [the demo](../demo/index.md).\n")
-    (tmp_path / "home.md").write_text("# My own home\n\n{{ models | length }} model\n")
+    (tmp_path / "home.md").write_text("# My own home\n\n{{ books | length }} model\n")
     done = convreport("site", atlas_copy, "--templates", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "My own home" in (atlas_copy / "site/index.html").read_text()
     assert "My findings" in (atlas_copy / "site/notes/mine.html").read_text()
     assert (notes / "mine.md").read_text().startswith("# My findings")
     assert "notes/mine.html" in (atlas_copy / "site/index.html").read_text(), "notes are in the navigation"
+    (tmp_path / "home.md").write_text("# My own home\n\n{{ modles | length }} model\n")
+    done = convreport("site", atlas_copy, "--templates", tmp_path)
+    assert done.returncode == 5 and "The template home.md, line 3, cannot be rendered" in done.stderr
 
 
 def test_site_alone_needs_no_tensorflow_and_plain_mkdocs_gives_the_same(atlas_copy):
@@ -337,11 +340,11 @@ def test_a_model_of_another_format_is_left_out_and_told(atlas_copy, convreport):
     file.write_text(file.read_text().replace(f'"format": {FORMAT}', '"format": 1'))
     done = convreport("site", atlas_copy)
     assert done.returncode == 0, done.stderr
-    assert "demo was written by another version of convreport and is left out" in done.stdout
+    assert "Left out: demo was written by another version of convreport" in done.stdout
     again = convreport(
         "build", "demo", "--out", atlas_copy, "--filters", "4", "--max-images", "3", "--max-examples", "96"
     )
-    assert again.returncode == 0 and "left out" not in again.stdout
+    assert again.returncode == 0 and "Left out" not in again.stdout
     assert atlas_json(atlas_copy)["format"] == FORMAT
 
 

@@ -31,14 +31,14 @@ def test_a_small_atlas_of_each(name, tmp_path, monkeypatch):
 
     atlas = small_atlas(name, tmp_path)
     known = catalog.find(name)
-    card = atlas.facts["model"]
+    card = atlas.book.model
     assert not atlas.failures
-    assert card["params"] == known.params
+    assert card.params == known.params
     side = None if "MobileNetV3" in name else known.size  # which Keras leaves free even with a top
-    assert card["input"] == [side, side, 3]
-    assert card["preprocessing"]["mode"] == known.preprocessing
-    assert (card["head"], card["classes"], card["labels"][386]["name"]) == ("softmax", 1000, "African_elephant")
-    drawn = {section["name"]: len(section["drawings"]) for section in atlas.facts["sections"]}
+    assert card.input == (side, side, 3)
+    assert card.preprocessing.mode == known.preprocessing
+    assert (card.head, card.classes, card.labels[386].name) == ("softmax", 1000, "African_elephant")
+    drawn = {chapter.name: len(chapter.drawings) for chapter in atlas.book.sections}
     assert drawn["filters"] == 4 and drawn["gradcam"] == 1 and drawn["activations"] == 2 and drawn["kernels"]
     wanted = []
 

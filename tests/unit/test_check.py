@@ -1,15 +1,17 @@
 """Rules held against evidence: what passes, what fails, what is missing, and three ways to say it."""
 
+import dataclasses
 import json
 from xml.etree import ElementTree
 
 import pytest
 from typer.testing import CliRunner
 
-from convreport.audit.check import Thresholds, check, thresholds
+from convreport.audit.check import check, thresholds
 from convreport.cli.app import app
 from convreport.core.base.errors import UsageError
-from tests.unit.test_summary import answer, atlas, cam, drawing
+from tests import books
+from tests.books import activations, answer, cam, failure, faithful, pattern
 
 
 def run(*words):
@@ -19,30 +21,18 @@ def run(*words):
 def evidence(**more):
     """Four of ten channels silent; one of two pictures right; one of four units without a response; one failure."""
     found = {
-        "activations": [drawing("x", sample="a", rectified=True, silent=[0, 1, 2, 3], channels=10)],
-        "filters": [drawing("x", unit, responds=unit > 0) for unit in range(4)] + [drawing("x", 4, failure="no")],
+        "activations": [activations("x", "a", [0, 1, 2, 3], 10)],
+        "filters": [*(pattern("x", unit, responds=unit > 0) for unit in range(4)), failure("x", 4)],
         "gradcam": [
-            cam("a", [answer(1, 0.9)], truth=1), cam("b", [answer(1, 0.6)], truth=2),
+            cam("a", [answer(1, 0.9)], truth=1, right=True), cam("b", [answer(1, 0.6)], truth=2, right=False),
         ],
-        "faithfulness": [
-            drawing(sample=name, classes=[{"index": 1, "random": gains(), "centre": gains(), "methods": {"gradcam": found}}])
-            for name, found in (("a", gains(2.0, 1.5)), ("b", gains(1.0, 1.3)))
-        ],
+        "faithfulness": [faithful("a", 2.0, 1.5), faithful("b", 1.0, 1.3)],
     }  # fmt: skip
-    data = atlas(**(found | more))
-    data["model"]["slug"] = "m"
-    data["samples"] = [{"slug": name, "name": name, "digest": f"d{name}"} for name in ("a", "b")]
-    for one, right in zip(found["gradcam"], (True, False), strict=True):
-        one["facts"]["right"] = right
-    return data
+    return books.book(**(found | more))
 
 
-def gains(drop=None, rise=None):
-    return {"deletion": 0.1, "insertion": 0.9, "drop": drop, "rise": rise}
-
-
-def outcomes(asked, data=None):
-    return {one.rule: (one.outcome, one.value) for one in check(data or evidence(), Thresholds(**asked))}
+def outcomes(asked, made=None):
+    return {one.rule: (one.outcome, one.value) for one in check(made or evidence(), asked)}
 
 
 @pytest.mark.parametrize(
@@ -63,7 +53,7 @@ def test_a_rule_holds_up_to_its_threshold(rule, value, kept, broken):
 
 @pytest.mark.parametrize("rule", ["max_silent", "max_grey", "min_accuracy", "min_deletion_gain", "min_insertion_gain"])
 def test_missing_evidence_is_an_error_and_never_a_pass(rule):
-    bare = evidence(activations=[], filters=[], gradcam=[], faithfulness=[])
+    bare = books.without(evidence(), "activations", "filters", "gradcam", "faithfulness")
     assert outcomes({rule: 0.5, "max_failed": 5}, bare)[rule] == ("error", None)
 
 
@@ -72,21 +62,18 @@ def test_only_what_is_asked_is_held_and_failures_always():
 
 
 def test_a_baseline_tells_what_became_worse():
-    before = evidence()
-    before["sections"][2]["drawings"][1]["facts"]["right"] = True
+    before = books.changed(evidence(), "gradcam", 1, right=True)
     now = evidence()
-    results = {one.rule: one for one in check(now, Thresholds(max_failed=9), before)}
+    results = {one.rule: one for one in check(now, {"max_failed": 9}, before)}
     assert results["baseline_lost"].outcome == "failed" and results["baseline_lost"].value == 1
     assert results["baseline_lost"].link == "m/pictures/b.html" and results["baseline_silent"].outcome == "passed"
-    same = {one.rule: one.outcome for one in check(now, Thresholds(max_failed=9), evidence())}
+    same = {one.rule: one.outcome for one in check(now, {"max_failed": 9}, evidence())}
     assert same == {"max_failed": "passed", "baseline_lost": "passed", "baseline_silent": "passed"}
-    now["sections"][0]["drawings"][0]["facts"]["silent"] = list(range(6))
-    assert {one.rule: one.outcome for one in check(now, Thresholds(max_failed=9), evidence())}[
-        "baseline_silent"
-    ] == "failed"
-    for sample in before["samples"]:
-        sample["digest"] += "other"
-    assert check(evidence(), Thresholds(max_failed=9), before)[-1].outcome == "error"
+    worse = books.changed(now, "activations", 0, silent=tuple(range(6)))
+    assert {one.rule: one.outcome for one in check(worse, {"max_failed": 9}, evidence())}["baseline_silent"] == "failed"
+    others = tuple(dataclasses.replace(one, digest=one.digest + "other") for one in before.samples)
+    foreign = dataclasses.replace(before, samples=others)
+    assert "error" in {one.outcome for one in check(evidence(), {"max_failed": 9}, foreign)}
 
 
 def test_thresholds_are_numbers_or_shares():
@@ -130,7 +117,7 @@ def test_thresholds_stand_in_the_configuration_too(small_atlas, tmp_path):
 def test_what_cannot_be_checked_is_a_sentence(small_atlas, tmp_path):
     (tmp_path / "other.json").write_text("{}")
     done = run("check", small_atlas, "--baseline", tmp_path / "other.json")
-    assert done.exit_code == 2 and "is no atlas.json" in done.stderr
+    assert done.exit_code == 2 and "damaged, or no atlas.json" in done.stderr
     done = run("check", small_atlas, "--format", "xml")
     assert done.exit_code == 2 and "no format 'xml'" in done.stderr
     done = run("check", small_atlas, "--baseline", small_atlas / "docs/demo/atlas.json")
@@ -138,13 +125,11 @@ def test_what_cannot_be_checked_is_a_sentence(small_atlas, tmp_path):
 
 
 def test_alerts_are_counted_where_health_was_measured(small_atlas):
-    data = json.loads((small_atlas / "docs/demo/atlas.json").read_bytes())
-    (kept,) = check(data, Thresholds(max_failed=None, max_alerts=50))
+    made = books.of(small_atlas)
+    rule = lambda one, most: next(r for r in check(one, {"max_alerts": most}) if r.rule == "max_alerts")  # noqa: E731
+    kept = rule(made, 50)
     assert kept.outcome == "passed" and kept.value == 0, "96 scenes are too few for more than hints"
-    health = next(one for one in data["sections"] if one["name"] == "health")
-    health["drawings"][0]["facts"] |= {"silent": [3], "pictures": 500}
-    (lost,) = check(data, Thresholds(max_failed=None, max_alerts=0))
+    lost = rule(books.changed(made, "health", 0, silent=(3,), pictures=500), 0)
     assert lost.outcome == "failed" and "1 of the 16 units of block1_conv1 is silent" in lost.said
-    data["sections"] = [one for one in data["sections"] if one["name"] != "health"]
-    (unknown,) = check(data, Thresholds(max_failed=None, max_alerts=0))
+    unknown = rule(books.without(made, "health"), 0)
     assert unknown.outcome == "error" and "health of no layer was measured" in unknown.said

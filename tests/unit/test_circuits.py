@@ -51,8 +51,8 @@ def links(net, unit, path, shown=()):
     scope = Scope(net.card, (), UnitChoice("listed", listed=(unit,)), 0, chosen)
     section = configure("circuits", {"links": 50})
     drawing = section.draw(section.subjects(scope)[:1], scope, net)[0]
-    found = drawing.facts["units"][str(unit)]
-    return tuple({(one[0], one[1]): one[2] for one in found[way]} for way in ("inputs", "consumers"))
+    found = drawing.facts.units[str(unit)]
+    return tuple({(one[0], one[1]): one[2] for one in getattr(found, way)} for way in ("inputs", "consumers"))
 
 
 def test_norms_are_those_of_the_kernels(net):

@@ -154,7 +154,7 @@ def test_a_wrong_class_or_layer_is_told_before_anything_is_drawn(wrong, tmp_path
 
 
 def test_version():
-    assert run("--version").stdout.strip() == "convreport 0.5.0"
+    assert run("--version").stdout.strip() == "convreport 0.6.0"
 
 
 def test_json_is_json_and_quiet_is_quiet(tmp_path):

@@ -118,7 +118,7 @@ def test_a_dead_unit_has_no_response(convreport, tmp_path):
     net = models.network(silenced(dead=True), preprocess="rescale")
     made = net.ascend([channel("last", 0)], DRAFT, 0)
     assert made.scores[0] == made.starts[0]
-    assert tiles.facts(made, 0)["verdict"] == "no response found"
+    assert tiles.facts(made, 0).verdict == "no response found"
 
 
 def test_nan_starts_again_and_then_is_told():
@@ -132,7 +132,7 @@ def test_nan_starts_again_and_then_is_told():
     layer.set_weights([kernel, bias])
     made = models.network(model).ascend([channel("broken", 0), channel("broken", 1)], DRAFT, 0)
     facts = [tiles.facts(made, place) for place in (0, 1)]
-    assert facts[0]["verdict"] == "no response found" and facts[1]["responds"]
+    assert facts[0].verdict == "no response found" and facts[1].responds
 
 
 def test_class_patterns_convince_the_network_of_their_class(demo):

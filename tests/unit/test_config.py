@@ -133,33 +133,6 @@ def test_sections_refuse_what_their_options_do_not_take():
     assert sections.configure("gradcam", {"classes": "top1, 5"}).classes == ("top1", "5")
 
 
-def test_another_package_can_add_a_section(monkeypatch):
-    from dataclasses import dataclass
-    from typing import ClassVar
-
-    from convreport.sections import section
-
-    class Entry:
-        def load(self):
-            @section
-            @dataclass(frozen=True)
-            class Own:
-                """A section from elsewhere."""
-
-                name: ClassVar[str] = "own"
-                page: ClassVar[str] = "model"
-
-    monkeypatch.setattr(sections, "_found", dict(sections._found))
-    monkeypatch.setattr(sections, "entry_points", lambda group: [Entry()] if group == "convreport.sections" else [])
-    sections.registry.cache_clear()
-    try:
-        assert "own" in sections.registry()
-        assert sections.select(("own",), ()) == ["own"]
-    finally:
-        monkeypatch.undo()
-        sections.registry.cache_clear()
-
-
 def test_a_mistake_in_an_option_is_told_once():
     with pytest.raises(UsageError) as caught:
         make_plan({"set": ("sanity.pictures=0",)}, None, sections)

@@ -17,9 +17,10 @@ from typer.testing import CliRunner
 from convreport.book.folder import Atlas
 from convreport.cli.app import app
 from convreport.core.base.errors import UsageError
-from convreport.share.export import chosen, export
+from convreport.sections.shelf import chosen
+from convreport.share.export import export
 from convreport.share.report import ladder, one_file
-from tests import models
+from tests import books, models
 
 
 def run(*words):
@@ -40,14 +41,14 @@ def test_the_build_lays_the_report_beside_the_pages_and_links_it(small_atlas):
 
 
 def test_the_report_names_nothing_outside_itself(small):
-    text = one_file(small, small.models()[0]).decode()
+    text = one_file(small, books.of(small.out)).decode()
     addresses = re.findall(
         r'(?:src|href|url)\s*[=(]\s*["\']?([^"\')\s>]+)', re.sub(r"<script>.*?</script>", "", text, flags=re.S)
     )
     assert len(addresses) > 50
     assert all(address.startswith(("data:image/webp;base64,", "#")) for address in addresses)
     assert "default-src 'none'" in html.unescape(text)
-    for name in ("ring", "block3_conv1", small.models()[0]["model"]["digest"], "convreport build demo"):
+    for name in ("ring", "block3_conv1", books.of(small.out).model.digest, "convreport build demo"):
         assert name in text
 
 
@@ -62,14 +63,14 @@ def test_the_report_is_the_same_every_time_and_is_made_anew_only_if_something_ch
 
 
 def test_a_size_is_kept_by_pixels_first_and_then_by_units_and_said(small):
-    data = small.models()[0]
+    data = books.of(small.out)
     whole = one_file(small, data)
-    assert b"pixels wide, to fit the size" not in whole
+    assert b"pixels wide, to fit the size limit" not in whole
     less = one_file(small, data, limit=len(whole) - 1)
-    assert len(less) < len(whole) and b"pixels wide, to fit the size" in less
+    assert len(less) < len(whole) and b"pixels wide, to fit the size limit" in less
     sizes = [len(one_file(small, data, top=top)) for top in (4, 2, 1)]
     assert sizes == sorted(sizes, reverse=True)
-    assert b"3 of 4 units" not in whole and b"1 a layer are here (the strongest of each layer)" in one_file(
+    assert b"keeping" not in whole and b"keeping 1 per layer (the strongest of each layer)" in one_file(
         small, data, top=1
     )
     smallest = 0
@@ -82,15 +83,12 @@ def test_a_size_is_kept_by_pixels_first_and_then_by_units_and_said(small):
 
 
 def test_only_the_strongest_units_of_a_layer_are_taken(small):
-    data = small.models()[0]
-    drawings = [
-        one for section in data["sections"] if section["name"] == "filters" for one in section["drawings"]
-        if one["layer"] == "block3_conv1"
-    ]  # fmt: skip
-    best = sorted(drawings, key=lambda one: -one["facts"]["score"])[:2]
+    data = books.of(small.out)
+    drawings = [one for one in data.chapters["filters"].drawings if one.layer == "block3_conv1"]
+    best = sorted(drawings, key=lambda one: -one.facts.score)[:2]
     text = one_file(small, data, top=2).decode()
     inside = json.loads(re.search(r'id="data-block3_conv1">(.*?)</script>', text)[1])
-    assert [one["unit"] for one in inside["sheets"]["pattern"]["units"]] == sorted(one["unit"] for one in best)
+    assert [one["unit"] for one in inside["sheets"]["pattern"]["units"]] == sorted(one.unit for one in best)
 
 
 def test_tiles_of_the_report_are_the_tiles_of_their_units(small):
@@ -99,8 +97,8 @@ def test_tiles_of_the_report_are_the_tiles_of_their_units(small):
 
     from convreport.share.media import Media
 
-    data = small.models()[0]
-    sheet = next(one for section in data["sections"] for one in section["sheets"] if one["layer"] == "block3_conv1")
+    data = books.of(small.out)
+    sheet = next(one for chapter in data.sections for one in chapter.sheets if one.layer == "block3_conv1")
     original = Media(small.docs / "demo").tiles(sheet)
     text = one_file(small, data, top=2).decode()
     units = json.loads(re.search(r'id="data-block3_conv1">(.*?)</script>', text)[1])["sheets"]["pattern"]["units"]
@@ -135,7 +133,7 @@ def test_a_summary_has_its_contact_sheet_beside_it(small_atlas, tmp_path):
     assert done.exit_code == 0, done.output
     text = (tmp_path / "said.md").read_text("utf-8")
     assert "![Contact sheet of demo](said-contact.jpg)" in text
-    assert "**3 of 3** pictures right" in text
+    assert "**3 of 3** pictures classified correctly" in text
     assert "| block3_conv1 | 4 |" in text and "| ring | ring " in text
     sheet = tmp_path / "said-contact.jpg"
     assert sheet.stat().st_size < 10_000_000
@@ -199,7 +197,7 @@ def test_what_cannot_be_exported_is_a_sentence(small, small_atlas, atlas_copy, t
     atlas = Atlas.open(atlas_copy, create=False)
     with pytest.raises(UsageError, match="holds 2 models: demo, second"):
         chosen(atlas, "")
-    assert chosen(atlas, "second")["model"]["slug"] == "second"
+    assert chosen(atlas, "second").slug == "second"
 
 
 def test_a_removed_model_is_gone_and_the_others_and_the_users_own_files_stay(atlas_copy, tmp_path):

@@ -1,5 +1,6 @@
 """Insertion and deletion by pencil, and on networks whose evidence was planted."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,7 +10,7 @@ from convreport.builder.pipeline import build
 from convreport.builder.plan import Plan
 from convreport.core.explain import faithfulness
 from convreport.sections import configure
-from tests import models
+from tests import books, models
 
 
 class Corner:
@@ -111,21 +112,23 @@ def test_planted_evidence_is_found_faithful_and_a_page_says_so(tmp_path):
         assert found["methods"][name]["deletion"] < 0.2 < found["random"]["deletion"]
         assert found["methods"][name]["drop"] > 1.3 and found["methods"][name]["rise"] > 1.1
     page = (tmp_path / "a/docs/planted/pictures/corner.md").read_text("utf-8")
-    assert "times as fast as removing random places" in page
-    assert "## Do its heatmaps mark what counts?" in (tmp_path / "a/docs/planted/index.md").read_text("utf-8")
+    assert "times as fast as removing random parts" in page
+    assert "## Are its heatmaps faithful?" in (tmp_path / "a/docs/planted/index.md").read_text("utf-8")
 
 
 def test_a_map_of_the_wrong_places_is_said_to_be_no_better_than_chance():
-    from convreport.site.templating import environment
+    from convreport.site.templating import block, environment
 
-    said = environment(None).get_template("_faithful.md").module.words
-    found = {"methods": {"gradcam": {"drop": 0.4, "rise": 0.7}}}
-    assert "no better than chance" in said(found)
-    assert "3.10 times as fast" in said({"methods": {"gradcam": {"drop": 3.1, "rise": 2.0}}}) or "3.1 times" in said(
-        {"methods": {"gradcam": {"drop": 3.1, "rise": 2.0}}}
-    )
-    assert "nothing can be said" in said({"methods": {"gradcam": {"drop": None, "rise": 2.0}}})
-    assert "Too unlikely" in said({"methods": {}})
+    def said(drop, rise):
+        (found,) = books.faithful("a", drop, rise).facts.classes
+        return block(environment(None), "faithfulness", ["heatmap"], {"found": found})
+
+    assert "No better than chance" in said(0.4, 0.7)
+    assert "lowers the probability 3.1 times as fast" in said(3.1, 2.0)
+    assert "nothing can be said" in said(None, 2.0)
+    (found,) = books.faithful("a").facts.classes
+    bare = dataclasses.replace(found, methods={})
+    assert "Too unlikely" in block(environment(None), "faithfulness", ["heatmap"], {"found": bare})
 
 
 def test_networks_without_probabilities_of_a_picture_are_not_measured():

@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 from convreport.builder import api
 from convreport.cli.app import app
 from convreport.core.survey.health import gated
-from convreport.site import alerts, summary
+from convreport.sections import together
+from convreport.sections.health import Health
 from tests import models
 
 HEALTHY = 6  # units of each layer
@@ -66,11 +67,10 @@ def built(model, folder, count=120, **words):
 
 
 def test_a_healthy_network_has_no_alert(tmp_path):
-    facts = built(healthy(), tmp_path).facts
-    assert alerts.alerts(facts) == []
+    assert together.alerts(built(healthy(), tmp_path).book) == []
     page = (tmp_path / "atlas/docs/planted/layers/first.md").read_text()
-    assert "Nothing is wrong with any of the 6 units" in page
-    assert "What is not well" not in (tmp_path / "atlas/docs/planted/index.md").read_text()
+    assert "All 6 units look healthy" in page
+    assert "## Alerts" not in (tmp_path / "atlas/docs/planted/index.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,13 @@ def test_a_planted_fault_is_found_and_named_and_nothing_else(tmp_path, layer, pl
     kernel, bias = model.get_layer(layer).get_weights()
     kind, units = plant(kernel, bias)
     model.get_layer(layer).set_weights([kernel, bias])
-    (found,) = alerts.alerts(built(model, tmp_path).facts)
-    assert (found["layer"], found["kind"], found["units"], found["pictures"]) == (layer, kind, units, 120)
+    (found,) = together.alerts(built(model, tmp_path).book)
+    assert (found.layer, found.kind, list(found.units), found.pictures) == (layer, kind, units, 120)
     page = (tmp_path / "atlas/docs/planted/index.md").read_text()
-    assert "## What is not well" in page and f"[{units[0]}](layers/{layer}.md#u{units[0]})" in page
+    assert "## Alerts" in page and f"[{units[0]}](layers/{layer}.md#u{units[0]})" in page
     assert "all 120 pictures" in page
     report = (tmp_path / "atlas/docs/planted/report.html").read_text()
-    assert report.index("What is not well") < report.index("How this was made")
+    assert report.index(">Alerts<") < report.index("How this was made")
 
 
 def test_the_worst_comes_first_and_few_pictures_are_a_hint(tmp_path):
@@ -98,9 +98,9 @@ def test_the_worst_comes_first_and_few_pictures_are_a_hint(tmp_path):
         for plant in plants:
             plant(kernel, bias)
         model.get_layer(layer).set_weights([kernel, bias])
-    found = alerts.alerts(built(model, tmp_path, count=12).facts)
-    assert [one["kind"] for one in found] == ["silent", "always", "duplicates"]
-    assert all(one["mild"] and "That is a hint: it rests on 12 pictures." in one["said"] for one in found)
+    found = together.alerts(built(model, tmp_path, count=12).book)
+    assert [one.kind for one in found] == ["silent", "always", "duplicates"]
+    assert all(one.mild and "only a hint, as it rests on 12 pictures." in one.sentence for one in found)
 
 
 def test_health_of_the_summary_and_of_a_check_is_that_of_the_survey(tmp_path):
@@ -108,9 +108,8 @@ def test_health_of_the_summary_and_of_a_check_is_that_of_the_survey(tmp_path):
     kernel, bias = model.get_layer("first").get_weights()
     zeroed(kernel, bias)
     model.get_layer("first").set_weights([kernel, bias])
-    facts = built(model, tmp_path).facts
-    well = summary.health(facts)
-    assert (well["silent"], well["channels"], well["pictures"]) == (1, 2 * HEALTHY, 120)
+    well = Health.silent(built(model, tmp_path).book)
+    assert (well.silent, well.channels, well.pictures) == (1, 2 * HEALTHY, 120)
     passed = CliRunner().invoke(app, ["check", str(tmp_path / "atlas"), "--max-silent", "10%"])
     failed = CliRunner().invoke(app, ["check", str(tmp_path / "atlas"), "--max-silent", "5%"])
     assert (passed.exit_code, failed.exit_code) == (0, 1), passed.stdout + failed.stdout

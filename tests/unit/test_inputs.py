@@ -8,7 +8,7 @@ from PIL import Image
 
 import convreport
 from convreport.core.base.errors import ImageError, UsageError
-from convreport.core.network import labels
+from convreport.core.network import classes, labels
 from convreport.core.pictures import arrays, samples, truth
 from convreport.core.pictures.fitting import size_for
 from convreport.engines.keras.load import load
@@ -78,7 +78,7 @@ def test_an_atlas_of_five_channels_shows_each(tmp_path):
     data = json.loads((tmp_path / "a/docs/five/atlas.json").read_bytes())
     assert len(data["samples"][0]["channels"]["ranges"]) == 5
     assert (tmp_path / "a/docs/five" / data["samples"][0]["channels"]["file"]).is_file()
-    assert "Its channels" in (tmp_path / "a/docs/five/pictures/scene.md").read_text()
+    assert "## Channels" in (tmp_path / "a/docs/five/pictures/scene.md").read_text()
     refused(run("build", tmp_path / "five.keras", "--images", tmp_path / "photo.png", "-o", tmp_path / "b"), 4,
             "no picture fits", "as many channels")  # fmt: skip
 
@@ -172,9 +172,9 @@ def test_folders_say_what_pictures_show_and_mistakes_are_gathered(shapes, tmp_pa
     assert wrong[0]["truth"]["name"] == "ring"
     assert [one["name"] for one in wrong[0]["classes"] if one["true"]] == ["ring"]  # drawn, however unlikely
     page = (tmp_path / "a/docs/demo/mistakes.md").read_text()
-    assert "right about 3 of the 4 pictures" in page
+    assert "classified 3 of the 4 pictures" in page
     assert page.count("<figure>") == 3
-    assert "Mistakes: demo/mistakes.md" in (tmp_path / "a/mkdocs.yml").read_text()
+    assert "'Mistakes': demo/mistakes.md" in (tmp_path / "a/mkdocs.yml").read_text()
     index = (tmp_path / "a/docs/demo/index.md").read_text()
     assert "wrong: it is ring" in index and "mistakes.md" in index
     picture = (tmp_path / "a/docs/demo/pictures/0.md").read_text()
@@ -191,7 +191,7 @@ def test_a_table_says_what_pictures_show(text, shapes, tmp_path):
     reading = samples.read([str(shapes)], 12, table)
     assert {one.name: one.said for one in reading.samples}["0"] == "ring"
     card = load(Request("demo")).card
-    settled = truth.settle(reading.samples, card, strict=False)
+    settled = classes.settle(reading.samples, card, strict=False)
     assert {one.name: one.truth for one in settled}["0"] == [label.name for label in card.labels].index("ring")
 
 
@@ -216,5 +216,5 @@ def test_folders_name_nameless_classes_in_keras_order(tmp_path):
         sections=["gradcam"],
         on_event=events.append,
     )
-    assert [one["name"] for one in atlas.facts["model"]["labels"]] == ["cat", "dog", "owl"]
+    assert [one.name for one in atlas.book.model.labels] == ["cat", "dog", "owl"]
     assert any("alphabetical order: cat, dog, owl" in str(event) for event in events)

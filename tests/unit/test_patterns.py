@@ -99,7 +99,7 @@ def test_class_patterns_have_names_and_a_place_on_the_models_page(small_atlas):
     for drawing in section["drawings"]:
         assert (small_atlas / "docs/demo" / drawing["figures"]["pattern"]["file"]).is_file()
     page = (small_atlas / "docs/demo/index.md").read_text()
-    assert "The pattern each class seeks" in page and "zigzag" in page
+    assert "What each class looks like to it" in page and "zigzag" in page
 
 
 @pytest.mark.parametrize(("words", "count"), [(("none",), 0), (("star", "7"), 2), (("all",), 12)])
@@ -130,7 +130,7 @@ def test_of_many_classes_a_handful_is_drawn_and_the_predicted_ones(demo):
     assert [subject.sample for subject in subjects[-2:]] == ["s2", "s5"]
     assert len({subject.label for subject in subjects[:-2]}) == 4
     drawn = section.draw(subjects[-2:], Scope(demo.card, shown, UnitChoice(), 0), demo)
-    assert [one.facts["name"] for one in drawn] == ["star", "crescent"]
+    assert [one.facts.name for one in drawn] == ["star", "crescent"]
 
 
 def test_a_recipe_of_ones_own_draws_and_is_printed_with_its_numbers(tmp_path, monkeypatch):
@@ -238,4 +238,4 @@ def test_what_an_ended_budget_refined_is_kept_beside_drafts(tmp_path, monkeypatc
     presets = [one["preset"] for one in facts]
     assert presets == ["standard"] * 24 + ["draft"] * 8
     page = (tmp_path / "a/docs/demo/layers/block3_conv1.md").read_text()
-    assert "8 of these pictures are still at the preset" in page
+    assert "8 of these pictures are still at preset" in page

@@ -126,7 +126,7 @@ def test_a_function_that_is_no_straight_line_is_called_in_looking_and_in_climbin
         ZOO["functional"](), preprocess="tests.unit.test_preprocessing:curved", out=tmp_path, filters=1, max_images=1
     )
     assert not atlas.failures
-    assert "test_preprocessing:curved" in atlas.facts["preprocessing"]
+    assert "test_preprocessing:curved" in atlas.book.preprocessing
     net = models.network(ZOO["functional"](), preprocess="tests.unit.test_preprocessing:curved")
     picture = models.noise(32)
     np.testing.assert_allclose(net._input(picture, "stretch"), np.sqrt(picture.pixels.astype(np.float32)), rtol=1e-5)

@@ -95,7 +95,7 @@ def test_a_method_that_ignores_the_network_is_found_out(tmp_path, monkeypatch):
     build_demo(tmp_path / "a", "gradcam")
     page = (tmp_path / "a/docs/demo/sanity.md").read_text("utf-8")
     assert "**failed**" in page
-    assert "so it has failed" in (tmp_path / "a/docs/demo/index.md").read_text("utf-8")
+    assert "so it fails" in (tmp_path / "a/docs/demo/index.md").read_text("utf-8")
     done = CliRunner().invoke(app, ["check", str(tmp_path / "a"), "--sanity"])
     assert done.exit_code == 1 and "gradcam draw the same maps" in done.stdout
 

@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 
 from convreport.builder import api
-from convreport.sections import shortcuts
-from convreport.site import alerts
+from convreport.sections import shortcuts, together
 
 SIDE = 32
 
@@ -55,20 +54,20 @@ def build(planted, folder, count=30):
 
 @pytest.mark.parametrize("planted", [0, 2])
 def test_a_class_told_by_a_corner_is_found_and_nothing_else_is(tmp_path, planted):
-    facts = build(planted, tmp_path).facts
-    (found,) = alerts.alerts(facts)
+    book = build(planted, tmp_path).book
+    (found,) = together.alerts(book)
     name = ["red", "green", "blue"][planted]
-    assert found["kind"] == "shortcut" and found["class"] == planted
-    assert f"The evidence for {name} lies in the upper right corner, whatever is shown" in found["said"]
-    assert found["pictures"] == 10 and not found["hint"], "it rests on the pictures of that class"
+    assert found.kind == "shortcut" and found.label == planted
+    assert f"The evidence for {name} always lies in the upper right corner, whatever the picture shows" in found.said
+    assert found.pictures == 10 and not found.hint, "it rests on the pictures of that class"
     page = (tmp_path / "atlas/docs/marked/index.md").read_text()
-    assert "1 of 3 classes are suspect" in page and f"shortcut-{planted}" in page
+    assert "1 of 3 classes looks suspect" in page and f"shortcut-{planted}" in page
     assert (tmp_path / f"atlas/docs/marked/figures/shortcuts/shortcut-{planted}.webp").is_file()
 
 
 def test_a_class_of_few_pictures_is_a_hint(tmp_path):
-    (found,) = alerts.alerts(build(1, tmp_path, count=18).facts)
-    assert found["pictures"] == 6 and found["hint"] and "it rests on 6 pictures" in found["said"]
+    (found,) = together.alerts(build(1, tmp_path, count=18).book)
+    assert found.pictures == 6 and found.hint and "it rests on 6 pictures" in found.sentence
 
 
 def test_what_cannot_be_shown_takes_no_other_picture_with_it(tmp_path):
@@ -81,20 +80,19 @@ def test_what_cannot_be_shown_takes_no_other_picture_with_it(tmp_path):
         told_by_a_mark(), out=tmp_path / "atlas", examples=str(tmp_path / "many"), labels=["red", "green", "blue"],
         sections=["shortcuts"],
     )  # fmt: skip
-    facts = next(one for one in atlas.facts["sections"] if one["name"] == "shortcuts")["drawings"][0]["facts"]
-    assert facts["pictures"] == 30 and sum(one["pictures"] for one in facts["classes"]) == 30
+    facts = atlas.book.chapters["shortcuts"].drawings[0].facts
+    assert facts.pictures == 30 and sum(one.pictures for one in facts.classes) == 30
 
 
 def test_classes_told_by_things_are_not_suspect(tmp_path):
-    facts = build(None, tmp_path).facts
-    assert alerts.alerts(facts) == []
+    book = build(None, tmp_path).book
+    assert together.alerts(book) == []
     assert "None of the 3 classes" in (tmp_path / "atlas/docs/marked/index.md").read_text()
 
 
 def test_a_class_seen_on_four_pictures_is_not_judged(tmp_path):
-    facts = build(0, tmp_path, count=12).facts
-    (section,) = [one for one in facts["sections"] if one["name"] == "shortcuts"]
-    assert section["drawings"][0]["facts"] == {"pictures": 12, "classes": []}
+    facts = build(0, tmp_path, count=12).book.chapters["shortcuts"].drawings[0].facts
+    assert (facts.pictures, facts.classes) == (12, ())
 
 
 @pytest.mark.parametrize(
@@ -111,5 +109,5 @@ def test_what_all_classes_mark_is_the_networks_and_no_class_is_blamed():
     border = np.zeros((8, 8), np.float32)
     border[0, 0] = 1
     found = shortcuts._judged([border] * 6, border)
-    assert found["agreement"] == 1 and not found["suspect"]
-    assert shortcuts._judged([border] * 6, np.eye(8)[::-1].astype(np.float32))["suspect"]
+    assert found.agreement == 1 and not found.suspect
+    assert shortcuts._judged([border] * 6, np.eye(8)[::-1].astype(np.float32)).suspect

@@ -73,7 +73,8 @@ def test_two_writers_of_the_same_key_agree(tmp_path):
 def test_a_writer_killed_at_any_moment_leaves_whole_entries_or_none(tmp_path):
     code = (
         "import sys, itertools, numpy as np; from pathlib import Path; from convreport.core.drawing.store import Store;"
-        "from convreport.core.types import Drawing, Figure; store = Store(Path(sys.argv[1])); print('go', flush=True);\n"
+        "from convreport.core.drawing.figures import Drawing, Figure; store = Store(Path(sys.argv[1]));"
+        "print('go', flush=True);\n"
         "for n in itertools.count():\n"
         "    px = np.random.default_rng(n).integers(0, 256, (64, 64, 3), np.uint8)\n"
         "    store.put(f'{n:08x}', Drawing((Figure('tile', px, 'x'),), {'n': n}))\n"

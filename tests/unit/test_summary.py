@@ -1,71 +1,62 @@
-"""What atlas.json amounts to, by numbers one can check with a pencil."""
+"""What a book amounts to, by numbers one can check with a pencil."""
 
-from convreport.site import summary
-
-
-def drawing(layer=None, unit=None, sample=None, failure="", figures=None, **facts):
-    return {
-        "layer": layer, "unit": unit, "sample": sample, "class": None, "key": "k", "facts": facts,
-        "figures": figures or {}, **({"failure": failure} if failure else {}),
-    }  # fmt: skip
-
-
-def atlas(head="softmax", **sections):
-    return {
-        "model": {"head": head, "name": "m", "layers": []},
-        "samples": [{"slug": "a", "name": "a"}, {"slug": "b", "name": "b"}],
-        "sections": [{"name": name, "drawings": drawings} for name, drawings in sections.items()],
-    }
+from convreport.sections import together
+from convreport.sections.gradcam import verdicts
+from tests import books
+from tests.books import activations, answer, book, cam, class_pattern, failure, pattern
 
 
 def test_a_channel_is_silent_that_is_so_on_every_picture():
-    data = atlas(
+    made = book(
         activations=[
-            drawing("x", sample="a", rectified=True, silent=[0, 2, 3], channels=8),
-            drawing("x", sample="b", rectified=True, silent=[2, 3, 5], channels=8),
-            drawing("y", sample="a", rectified=False, silent=[], channels=4),
+            activations("x", "a", [0, 2, 3], 8),
+            activations("x", "b", [2, 3, 5], 8),
+            activations("y", "a", [], 4, rectified=False),
         ],
-        filters=[drawing("x", 0, responds=True), drawing("x", 1, responds=False), drawing("x", 2, failure="no")],
+        filters=[pattern("x", 0), pattern("x", 1, responds=False), failure("x", 2)],
     )
-    assert summary.health(data) == {
-        "silent": 2, "channels": 8, "pictures": 2, "patterns": 2, "grey": 1, "failed": 1,
-    }  # fmt: skip
-
-
-def answer(index, share):
-    return {"index": index, "name": f"c{index}", "wnid": "", "probability": share, "logit": 0.0}
-
-
-def cam(sample, top, truth=None):
-    return drawing(
-        sample=sample, top=top, classes=top[:1], measure="probability", truth=None if truth is None else {"index": truth},
-        figures={"overlay0": {"file": f"{sample}.webp"}},
-    )  # fmt: skip
+    lines = [(line.said, line.level) for line in together.summary(made)]
+    assert lines == [
+        ("no pattern found for 1 of 2 units", "notable"),
+        ("2 of 8 channels silent on all 2 pictures", "notable"),
+        ("1 drawing failed", "bad"),
+    ]
+    assert [line.said for line in together.summary(book())] == ["nothing failed"]
 
 
 def test_classes_have_their_pattern_and_their_pictures_the_surest_first():
-    data = atlas(
-        classes=[drawing(**{"class": 7, "name": "c7"}), drawing(**{"class": 1, "name": "c1"})],
+    made = book(
+        classes=[class_pattern(7), class_pattern(1)],
         gradcam=[
             cam("a", [answer(1, 0.6), answer(2, 0.4)], truth=2),
             cam("b", [answer(1, 0.9), answer(2, 0.1)], truth=1),
         ],
     )
-    found = summary.classes(data)
-    assert list(found) == [1, 2, 7]
-    assert [one["sample"] for one in found[1]["pictures"]] == ["b", "a"] and found[1]["pattern"]
-    missed = found[2]["pictures"]
-    assert [(one["sample"], one["predicted"], one["said"]["index"]) for one in missed] == [("a", False, 1)]
-    assert missed[0]["overlay"] is None, "only the first class was explained"
-    assert found[7]["pictures"] == [] and found[2]["pattern"] is None
-    assert summary.classes(atlas("regression")) == {}
+    assert list(together.classes(made)) == [1, 2, 7]
+    drawn = made.chapters["gradcam"].drawings
+    assert [one.sample for one in verdicts.of_class(drawn, 1)] == ["b", "a"]
+    (missed,) = verdicts.of_class(drawn, 2)
+    assert (missed.sample, missed.predicted, missed.said.index) == ("a", False, 1)
+    assert missed.overlay is None, "only the first class was explained"
+    assert verdicts.of_class(drawn, 7) == []
+    assert together.classes(book("regression", classes=[class_pattern(0)])) == {}
 
 
 def test_of_very_many_classes_only_some_get_a_page_for_their_pattern_alone():
-    data = atlas(
-        classes=[drawing(**{"class": index, "name": f"c{index}"}) for index in range(500)],
-        gradcam=[cam("a", [answer(400, 1.0)])],
-    )
-    found = summary.classes(data)
-    assert len(found) == summary.MOST_CLASSES + 1 and 400 in found
-    assert len({one["slug"] for one in found.values()}) == len(found)
+    made = book(classes=[class_pattern(index) for index in range(500)], gradcam=[cam("a", [answer(400, 1.0)])])
+    found = together.classes(made)
+    assert len(found) == together.MOST_LONE + 1 and 400 in found
+    assert len({one.slug for one in found.values()}) == len(found)
+
+
+def test_what_an_unknown_section_said_is_kept(small_atlas, tmp_path):
+    """A chapter whose section is not installed: its facts are plain JSON, and the rest is typed."""
+    from convreport.book.reader import parse
+
+    text = (small_atlas / "docs/demo/atlas.json").read_text().replace('"name": "kernels"', '"name": "elsewhere"')
+    assert text.count('"elsewhere"') == 1
+    from convreport.sections import kinds
+
+    made = parse(text.encode(), kinds)
+    assert made.chapters["elsewhere"].drawings[0].facts["in_colour"] is True
+    assert books.of(small_atlas).chapters["filters"] == made.chapters["filters"]

@@ -101,11 +101,11 @@ def test_a_picture_that_has_gone_since_the_pass_leaves_the_others_their_places(t
     scope = Scope(net.card, (), UnitChoice("listed", listed=(1,)), 0, (net.card.layer("first"),), examples=asked)
     section = configure("examples", {})
     (whole,) = section.draw(section.subjects(scope), scope, net)
-    names = [name for name, _ in whole.facts["from"]]
+    names = [name for name, _ in whole.facts.origins]
     next(folder.rglob(f"{names[4]}.png")).unlink()
     (less,) = section.draw(section.subjects(scope), scope, net)
-    assert [name for name, _ in less.facts["from"]] == names[:4] + names[5:]
-    assert less.facts["best"] == whole.facts["best"][:4] + whole.facts["best"][5:]
+    assert [name for name, _ in less.facts.origins] == names[:4] + names[5:]
+    assert less.facts.best == whole.facts.best[:4] + whole.facts.best[5:]
 
 
 def test_pictures_of_all_sizes_for_a_network_that_takes_any(tmp_path):
@@ -218,7 +218,7 @@ def test_an_atlas_shows_for_each_unit_where_its_examples_come_from(tmp_path):
     assert [one["layer"] for one in shown["drawings"]] == ["block1_conv1", "block3_conv1"]
     facts = shown["drawings"][0]["facts"]
     assert len(facts["best"]) == 9 and facts["best"] == sorted(facts["best"], reverse=True)
-    assert {said for _, said in facts["from"]} <= {"cats", "dogs"} and facts["class"]["name"] in ("cats", "dogs")
+    assert {said for _, said in facts["origins"]} <= {"cats", "dogs"} and facts["driven"]["name"] in ("cats", "dogs")
     assert sum(facts["histogram"]["counts"]) == facts["pictures"] == 12
 
 
@@ -243,8 +243,8 @@ def test_a_unit_that_answered_nothing_says_so(tmp_path):
     scope = Scope(net.card, (), UnitChoice("listed", listed=(1, 2)), 0, (net.card.layer("first"),), examples=found)
     section = configure("examples", {})
     alive, silent = section.draw(section.subjects(scope), scope, net)
-    assert len(alive.facts["best"]) == 5 and silent.facts["best"] == []
-    assert silent.figures[0].alt == "Unit 2 of first answered none of 5 pictures"
+    assert len(alive.facts.best) == 5 and silent.facts.best == ()
+    assert silent.figures[0].alt == "Unit 2 of first responded to none of 5 pictures"
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_kill_9_in_the_middle_of_a_pass_loses_little(tmp_path):
     """A real process, really killed; the same command again begins where it was kept last."""
     folder, atlas = files(tmp_path / "many", 400, (96, 96)), tmp_path / "atlas"
     code = (
-        "import sys; from convreport import survey; survey.KEEP_EVERY = 0.0; survey.BLOCK = 8;"
+        "import sys; from convreport.core.survey import conduct as survey; survey.KEEP_EVERY = 0.0; survey.BLOCK = 8;"
         "from convreport.cli.app import main; sys.argv[0] = 'convreport'; main()"
     )
     words = [sys.executable, "-c", code, "build", "demo", "--examples", folder, "--sections", "examples", "--out", atlas,

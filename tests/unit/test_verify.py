@@ -100,7 +100,7 @@ def test_another_picture_of_the_same_name_is_named(mine, tmp_path):
 def test_another_version_is_told_and_no_fault(mine):
     path = mine / "docs/mine/atlas.json"
     data = json.loads(path.read_bytes())
-    data["made"]["keras"] = "3.4.1"
+    data["made"]["packages"]["keras"] = "3.4.1"
     path.write_text(json.dumps(data))
     done = run("verify", mine, "--sample", "2")
     assert done.exit_code == 0 and "note    keras: another version: 3.4.1 then" in done.stdout

@@ -131,18 +131,17 @@ def test_an_atlas_of_every_kind(kind, tmp_path):
         images = {"measured": np.random.default_rng(0).uniform(0, 1, (40, 30, net_input[2]))}
     atlas = convreport.build(ZOO[kind](), name=kind, out=tmp_path, images=images, filters=1, max_images=1)
     assert not atlas.failures
-    facts = atlas.facts
+    book = atlas.book
     assert atlas.page.is_file()
-    names = {section["name"]: section for section in facts["sections"]}
-    assert names["filters"]["drawings"] and names["activations"]["drawings"] and names["kernels"]["drawings"]
-    page = (tmp_path / "docs" / facts["model"]["slug"] / "index.md").read_text()
-    if facts["model"]["head"] == "none":
+    assert all(book.chapters[name].drawings for name in ("filters", "activations", "kernels"))
+    page = (tmp_path / "docs" / book.slug / "index.md").read_text()
+    if book.model.head == "none":
         assert "no output that scores classes" in page
-        assert not names["gradcam"]["drawings"]
+        assert not book.chapters["gradcam"].drawings
     else:
-        assert len(names["gradcam"]["drawings"]) == 1
-    for given in facts["model"]["given"]:
-        assert f"The input {given['name']} is held at" in page.replace("&#95;", "_").replace("&#46;", ".")
+        assert len(book.chapters["gradcam"].drawings) == 1
+    for given in book.model.given:
+        assert f"The input {given.name} is held at" in page.replace("&#95;", "_").replace("&#46;", ".")
 
 
 def card_of(kind, **words):

@@ -1,9 +1,9 @@
 """What one drawing is about, and what is drawn."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from convreport.core.base.kinds import Facts, FigureKind, Pixels
+from convreport.core.base.kinds import FigureKind, Pixels
 
 PageKind = Literal["model", "layer", "picture"]
 
@@ -37,7 +37,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Drawing:
-    """All a section returns for one subject."""
+    """All a section returns for one subject; `facts` is a value of the section's own type."""
 
     figures: tuple[Figure, ...]
-    facts: Facts
+    facts: Any

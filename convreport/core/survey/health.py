@@ -1,10 +1,10 @@
 """Which units of a layer are not well, by what a survey tallied of them."""
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
+from convreport.core.base.kinds import Array
 from convreport.core.base.numbers import short
 from convreport.core.network.card import LayerInfo, ModelCard
 from convreport.core.network.layers import is_pooling
@@ -36,29 +36,46 @@ def gated(card: ModelCard, path: str) -> bool:
     return False
 
 
-def of_layer(card: ModelCard, layer: LayerInfo, tally: Tally) -> dict[str, Any]:
-    """The units that are not well, by number, as JSON.
+@dataclass(frozen=True)
+class UnitHealth:
+    """The units of a layer that are not well, by number, among all its `units`, on so many `pictures`.
 
     `silent`: never above zero; `constant`: the same number at every place of every picture; `always`: above zero at every
     place of every picture; `saturated`: at the ceiling of the activation at half of all places or more; `duplicates`:
     (unit, unit, cosine of kernels, correlation of responses), both above 0.95. Only a `gated` layer has silent and
     always-on units.
     """
+
+    pictures: int
+    units: int
+    gated: bool
+    silent: tuple[int, ...]
+    constant: tuple[int, ...]
+    always: tuple[int, ...]
+    saturated: tuple[int, ...]
+    duplicates: tuple[tuple[int, int, float, float], ...]
+
+
+def of_layer(card: ModelCard, layer: LayerInfo, tally: Tally) -> UnitHealth:
+    """Which units of a layer are not well, by its tally."""
     pictures = int(tally.pictures[0])
     opens = gated(card, layer.path)
     silent = (tally.most <= 0) & opens
     constant = (tally.most == tally.least) & ~silent
     always = (tally.positive >= pictures * (1 - 1e-6)) & opens & ~constant
-    unwell: Mapping[str, Any] = {
-        "silent": silent,
-        "constant": constant,
-        "always": always,
-        "saturated": (tally.full >= SATURATED * pictures) & ~constant,
-    }
-    return {
-        "pictures": pictures,
-        "units": tally.units,
-        "gated": opens,
-        **{name: [int(unit) for unit in np.flatnonzero(which)] for name, which in unwell.items()},
-        "duplicates": [[one, other, short(a), short(b)] for one, other, a, b in tally.duplicates()],
-    }
+    saturated = (tally.full >= SATURATED * pictures) & ~constant
+    duplicates = tuple((one, other, short(a), short(b)) for one, other, a, b in tally.duplicates())
+    return UnitHealth(
+        pictures,
+        tally.units,
+        opens,
+        _numbers(silent),
+        _numbers(constant),
+        _numbers(always),
+        _numbers(saturated),
+        duplicates,
+    )
+
+
+def _numbers(which: Array) -> tuple[int, ...]:
+    return tuple(int(unit) for unit in np.flatnonzero(which))

@@ -1,7 +1,7 @@
 """The tiles of an ascent as drawings: their facts, their verdicts, and what shapes them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,35 @@ SHAPED_BY = (
     "convreport.sections.shared.tiles",
 )
 FEW = 0.05  # share of a layer's units that may answer a tile more strongly before it is called unspecific
+RECIPE_HELP = "how patterns are made: fourier, book, keras-example, multiscale, jitter, or your own"
+PRESET_HELP = "of fourier: draft, standard, high"
 USUAL_BATCH = 8  # fewer at once are told of: memory ran short
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileFacts:
+    """What was measured of one picture of an ascent.
+
+    `score` is the robust one after the last step, `start` that of the noise it began as, `even` the score at equal contrast,
+    each None where it is no number; `rank` is how the unit stands by it among all `among` of its layer. `batch` is how many
+    climbed together, where memory ran short; `preset` is that of `fourier`.
+    """
+
+    score: float | None
+    start: float | None
+    responds: bool
+    verdict: str
+    precision: str
+    even: float | None = None
+    rank: int | None = None
+    among: int | None = None
+    batch: int | None = None
+    preset: str | None = None
+
+    @property
+    def height(self) -> float:
+        """The score as something to sort by."""
+        return float("-inf") if self.score is None else self.score
 
 
 def key(scope: Scope, recipe: str, preset: str) -> Mapping[str, Any]:
@@ -49,12 +77,14 @@ def key(scope: Scope, recipe: str, preset: str) -> Mapping[str, Any]:
 
 def recipe_option() -> Any:
     """The field of a section that names the recipe of its tiles."""
-    return field(default=FOURIER.name, metadata={"help": "how the picture is made: a recipe of convreport or your own"})
+    return field(default=FOURIER.name, metadata={"help": RECIPE_HELP, "word": "recipe"})
 
 
 def preset_option() -> Any:
     """The field of a section that names the preset of its tiles."""
-    return field(default="standard", metadata={"help": "of fourier", "choices": tuple(recipes.PRESETS)})
+    return field(
+        default="standard", metadata={"help": PRESET_HELP, "choices": tuple(recipes.PRESETS), "word": "preset"}
+    )
 
 
 def drawings(ascent: Ascent, names: Sequence[str], recipe: Recipe, preset: str) -> list[Drawing]:
@@ -63,8 +93,8 @@ def drawings(ascent: Ascent, names: Sequence[str], recipe: Recipe, preset: str) 
     for place, name in enumerate(names):
         found = facts(ascent, place)
         if recipe.name == FOURIER.name:
-            found["preset"] = preset
-        alt = name + ("" if found["responds"] else ": no response found")
+            found = replace(found, preset=preset)
+        alt = name + ("" if found.responds else ": no response found")
         figure = Figure("pattern", pixels.in_colour(ascent.pictures[place]), alt, kind="pattern")
         made.append(Drawing((figure,), found))
     return made
@@ -84,16 +114,16 @@ def verdict(rose: bool, rank: int, among: int) -> str:
     return "shared" if rank <= max(3, among * FEW) else "unspecific"
 
 
-def facts(ascent: Ascent, place: int) -> dict[str, Any]:
-    """What was measured of one picture of an ascent, as JSON."""
-    score, start, even = (float(values[place]) for values in (ascent.scores, ascent.starts, ascent.evens))
-    rank, rose = int(ascent.ranks[place]), bool(score > start)
-    found: dict[str, Any] = {"score": score, "start": start, "responds": rose}
-    if np.isfinite(even):
-        found["even"] = even
-    if rank:
-        found |= {"rank": rank, "among": ascent.among}
-    found |= {"verdict": verdict(rose, rank, ascent.among), "precision": ascent.precision}
-    if ascent.batch < USUAL_BATCH:
-        found["batch"] = ascent.batch
-    return found
+def facts(ascent: Ascent, place: int) -> TileFacts:
+    """What was measured of one picture of an ascent."""
+    score, start, even = (_number(values[place]) for values in (ascent.scores, ascent.starts, ascent.evens))
+    rank, rose = int(ascent.ranks[place]), bool(ascent.scores[place] > ascent.starts[place])
+    return TileFacts(
+        score=score, start=start, responds=rose, verdict=verdict(rose, rank, ascent.among), precision=ascent.precision,
+        even=even, rank=rank or None, among=ascent.among if rank else None,
+        batch=ascent.batch if ascent.batch < USUAL_BATCH else None,
+    )  # fmt: skip
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None

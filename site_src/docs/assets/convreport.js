@@ -194,12 +194,12 @@
       const share = (one) => one.facts.share ?? -1;
       ways.set("share", ["closest to its pattern first", (one) => (one.facts.share === undefined ? "" : percent(one.facts.share)), (a, b) => share(b) - share(a)]);
     }
-    if (units.some((one) => one.facts.class)) {
-      const selective = (one) => one.facts.class?.selectivity ?? -1;
-      ways.set("class", ["most selective first", (one) => (one.facts.class ? `${one.facts.class.name} ${short(one.facts.class.selectivity)}` : ""), (a, b) => selective(b) - selective(a)]);
+    if (units.some((one) => one.facts.driven)) {
+      const selective = (one) => one.facts.driven?.selectivity ?? -1;
+      ways.set("class", ["most selective first", (one) => (one.facts.driven ? `${one.facts.driven.name} ${short(one.facts.driven.selectivity)}` : ""), (a, b) => selective(b) - selective(a)]);
     }
     for (const one of answers) {
-      ways.set(`to ${one.slug}`, [`answer to ${one.name}`, ({ unit }) => short(one.most[unit]), (a, b) => one.most[b.unit] - one.most[a.unit]]);
+      ways.set(`to ${one.slug}`, [`response to ${one.name}`, ({ unit }) => short(one.most[unit]), (a, b) => one.most[b.unit] - one.most[a.unit]]);
     }
     return ways;
   }
@@ -213,7 +213,7 @@
       ["specific", verdict("specific")], ["shared", verdict("shared")], ["unspecific", verdict("unspecific")],
       ["no response found", ({ facts }) => facts.responds === false],
       ["no example", ({ facts }) => facts.best?.length === 0],
-      ...(rectified.length ? [["silent on every picture", silent], ["answering some picture", (one) => !silent(one)]] : []),
+      ...(rectified.length ? [["silent on every picture", silent], ["responding to some picture", (one) => !silent(one)]] : []),
     ];
     return new Map(all.map(([name, test]) => [name, [test, units.filter(test).length]]).filter(([, [, count]]) => count && count < units.length));
   }
@@ -251,10 +251,10 @@
   /** What a unit's crops show, in words: "dots 5, stripes 3", and how near they come to its pattern. */
   function origins(facts) {
     const counts = new Map();
-    for (const [name, said] of facts.from) counts.set(said || name, (counts.get(said || name) ?? 0) + 1);
+    for (const [name, said] of facts.origins) counts.set(said || name, (counts.get(said || name) ?? 0) + 1);
     const words = [...counts].sort((a, b) => b[1] - a[1]).map(([word, count]) => (count > 1 ? `${word} ${count}` : word));
     if (words.length > 5) words.splice(4, words.length, `${words.length - 4} more`);
-    if (facts.share !== undefined) words.push(`the best reaches ${percent(facts.share)} of its pattern`);
+    if (facts.share !== undefined) words.push(`the best reaches ${percent(facts.share)} of its pattern's response`);
     return words.join(" · ");
   }
 
@@ -296,7 +296,7 @@
       const button = el("button", { type: "button", className: "cr-unit" }, el("span", { className: "cr-tile" }), label);
       if (rows) {
         const crops = facts.best.map(() => el("span", { className: "cr-tile cr-crop" }));
-        if (!crops.length) crops.push(el("span", { className: "cr-none", textContent: `answered none of ${facts.pictures.toLocaleString("en")} pictures` }));
+        if (!crops.length) crops.push(el("span", { className: "cr-none", textContent: `responded to none of ${facts.pictures.toLocaleString("en")} pictures` }));
         crops.forEach((crop) => crop.style.setProperty("--shape", shapeOf(sheet.tile)));
         button.append(el("span", { className: "cr-crops" }, ...crops), el("span", { className: "cr-origin", textContent: origins(facts) }));
         button.style.setProperty("--shape", pattern ? shapeOf(pattern.tile) : "1");
@@ -394,21 +394,24 @@
         const scores = sheet.units.map((one) => one.score);
         const rank = scores.filter((score) => score > facts.score).length + 1;
         rows.push(["score", short(facts.score)], ["among the units drawn", `${rank} of ${scores.length}, ${percentile(scores, facts.score)}`], ["score of the noise it began as", short(facts.start)]);
-        if ("rank" in facts) rows.push(["its own unit, of all that see it", `${facts.rank} of ${facts.among}`]);
+        if ("rank" in facts) rows.push(["rank of its own unit", `${facts.rank} of ${facts.among}`]);
         if ("verdict" in facts) rows.push(["verdict", facts.verdict]);
-        if ("preset" in facts) rows.push(["climbed", `${facts.preset}, ${facts.precision}`]);
+        if ("preset" in facts) rows.push(["optimized", `${facts.preset}, ${facts.precision}`]);
       }
       if ("span" in facts) rows.push(["weights", `${short(facts.least)} … ${short(facts.most)}`]);
+      for (const [key, words] of Object.entries(sheet.rows ?? {})) {
+        if (facts[key] !== undefined) rows.push([words, typeof facts[key] === "number" ? short(facts[key]) : String(facts[key])]);
+      }
     }
     const side = el("div", {}, table(rows));
-    const wired = data.circuits?.[unit];
-    for (const [links, title] of wired ? [[wired.inputs, "It reads most"], [wired.consumers, "It is read most by"]] : []) {
+    const wired = data.wires?.[unit];
+    for (const [links, title] of wired ? [[wired.inputs, "Strongest inputs"], [wired.consumers, "Feeds most into"]] : []) {
       if (links.length) side.append(el("h3", { textContent: title }), wires(links, data, up));
     }
     const answers = data.answers.filter((one) => unit < one.channels);
     if (answers.length) {
       answers.sort((a, b) => b.most[unit] - a.most[unit]);
-      side.append(el("h3", { textContent: "Its answers to the pictures" }));
+      side.append(el("h3", { textContent: "Its activations, picture by picture" }));
       if (answers[0].raw) side.append(el("div", { className: "cr-answers" }, ...answers.map((one) => answerFigure(one, unit, up))));
       else side.append(table(answers.map((one) => [one.name, ...answerWords(one, unit)])));
     }
@@ -420,7 +423,7 @@
   function natural(sheet, found, facts, up, pictures, rows) {
     const count = facts.pictures.toLocaleString("en");
     const crops = facts.best.map((value, index) => {
-      const crop = el("span", { className: "cr-tile cr-crop", role: "img", ariaLabel: `Crop ${index + 1}: ${facts.from[index].filter(Boolean).join(", ")}` });
+      const crop = el("span", { className: "cr-tile cr-crop", role: "img", ariaLabel: `Crop ${index + 1}: ${facts.origins[index].filter(Boolean).join(", ")}` });
       crop.style.setProperty("--shape", shapeOf(sheet.tile));
       paintTile(crop, sheet, found.file, found.place, up, cropOf(sheet.tile, facts, index));
       const [row, column] = facts.at?.[index] ?? [0.5, 0.5];
@@ -429,14 +432,14 @@
         Object.assign(spot.style, { top: `${row * 100}%`, left: `${column * 100}%` });
         crop.append(spot);
       }
-      return el("figure", {}, crop, el("figcaption", {}, `${facts.from[index][1] || facts.from[index][0]} `, el("b", { textContent: short(value) })));
+      return el("figure", {}, crop, el("figcaption", {}, `${facts.origins[index][1] || facts.origins[index][0]} `, el("b", { textContent: short(value) })));
     });
-    pictures.append(el("h3", { textContent: crops.length ? `What it answered most, of ${count} pictures` : `It answered none of ${count} pictures` }));
+    pictures.append(el("h3", { textContent: crops.length ? `Strongest responses among ${count} pictures` : `It responded to none of ${count} pictures` }));
     if (crops.length) pictures.append(el("div", { className: "cr-natural" }, ...crops));
     rows.push([`highest on ${count} pictures`, short(facts.most)]);
     if (facts.share !== undefined) rows.push(["of the highest on its pattern", percent(facts.share)]);
     rows.push(["mean", short(facts.mean)], ["above zero", `at ${percent(facts.positive)} of places, on ${percent(facts.answering)} of pictures`]);
-    if (facts.class) rows.push(["driven most by", `${facts.class.name}, selectivity ${short(facts.class.selectivity)}`]);
+    if (facts.driven) rows.push(["most selective for", `${facts.driven.name}, selectivity ${short(facts.driven.selectivity)}`]);
     pictures.append(small(facts));
   }
 
@@ -445,8 +448,8 @@
     const most = Math.max(...counts);
     const bars = counts.map((count) => el("i", { title: String(count) }));
     bars.forEach((bar, place) => bar.style.setProperty("--share", counts[place] / most));
-    const ends = el("div", { className: "cr-ends" }, el("span", { textContent: short(low) }), el("span", { textContent: "highest answer to each picture" }), el("span", { textContent: short(low + width * counts.length) }));
-    return el("div", { className: "cr-spread", role: "img", ariaLabel: `How the highest answers to the pictures are spread, from ${short(low)} to ${short(low + width * counts.length)}` }, el("div", { className: "cr-bars" }, ...bars), ends);
+    const ends = el("div", { className: "cr-ends" }, el("span", { textContent: short(low) }), el("span", { textContent: "highest response to each picture" }), el("span", { textContent: short(low + width * counts.length) }));
+    return el("div", { className: "cr-spread", role: "img", ariaLabel: `Distribution of the highest responses, from ${short(low)} to ${short(low + width * counts.length)}` }, el("div", { className: "cr-bars" }, ...bars), ends);
   }
 
   /** Links from unit to unit, with the pattern of each where its layer's page has one, by the norm of the kernel between. */
@@ -537,7 +540,7 @@
           if (known.silent.includes(channel)) canvas.classList.add("cr-silent");
           drawChannel(canvas, box.dataset.up + known.raw, known, channel);
           const scale = el("span", { className: "cr-scale cr-viridis" }, el("i", { textContent: short(known.least[channel]) }), el("i", { textContent: short(known.most[channel]) }));
-          const link = el("a", { href: `${box.dataset.up}layers/${box.dataset.layer}.html#u${channel}`, textContent: "What this unit seeks" });
+          const link = el("a", { href: `${box.dataset.up}layers/${box.dataset.layer}.html#u${channel}`, textContent: "What this unit looks for" });
           return el("div", { className: "cr-body" }, el("div", { className: "cr-large" }, canvas, scale), el("div", {},
             table([["least", short(known.least[channel])], ["most", short(known.most[channel])], ["mean", short(known.mean[channel])], ["map", known.map.join(" × ")]]),
             known.silent.includes(channel) ? el("p", { textContent: "Silent: nowhere above zero on this picture." }) : null,

@@ -1,0 +1,202 @@
+"""Everything that atlas.json says of a model, as frozen values.
+
+Sizes are (height, width) in pixels, files are relative to the folder of atlas.json. `F` is what one section says of a drawing,
+`H` what it shows beside its drawings.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from convreport.core.network.card import LayerInfo, ModelCard
+
+FORMAT = 6  # of atlas.json; a model of another format is left out until it is built again
+
+F = TypeVar("F")
+H = TypeVar("H")
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ShownFigure:
+    """One picture of a drawing; that of a unit has no file of its own, but a place on a sheet."""
+
+    alt: str
+    caption: str = ""
+    scale: str = ""
+    file: str = ""
+    size: Size = (0, 0)
+
+
+@dataclass(frozen=True)
+class Drawing(Generic[F]):
+    """What was drawn of a layer, a unit, a sample (by its slug), a class (`label`, its index), or the model.
+
+    `key` names it in the cache.
+    """
+
+    layer: str | None
+    unit: int | None
+    sample: str | None
+    label: int | None
+    key: str
+    facts: F
+    figures: Mapping[str, ShownFigure]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What could not be drawn, and why."""
+
+    layer: str | None
+    unit: int | None
+    sample: str | None
+    label: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class SheetFile:
+    """A file with the tiles of some units, row by row."""
+
+    file: str
+    size: Size
+    units: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The tiles of a layer's units for one figure: `tile` is the size of one, `columns` how many stand in a row.
+
+    `contact` is the stitched sheet of the first of them, a JPEG, where there is one.
+    """
+
+    layer: str
+    figure: str
+    tile: Size
+    columns: int
+    files: tuple[SheetFile, ...]
+    contact: str = ""
+
+
+@dataclass(frozen=True)
+class Mosaic:
+    """Some tiles as one published picture."""
+
+    file: str
+    size: Size
+
+
+@dataclass(frozen=True)
+class Chapter(Generic[F, H]):
+    """What one section drew: on which page it stands, with which options, and why there is nothing, if so."""
+
+    name: str
+    page: str
+    options: Mapping[str, Any]
+    purpose: str
+    silence: str
+    drawings: tuple[Drawing[F], ...]
+    failures: tuple[Failure, ...] = ()
+    sheets: tuple[Sheet, ...] = ()
+    highlights: H | None = None
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The channels of a picture of more than three, as one picture of gray tiles, and each one's (least, greatest) value."""
+
+    file: str
+    size: Size
+    ranges: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class ShownSample:
+    """A picture of the atlas."""
+
+    name: str
+    slug: str
+    digest: str
+    file: str
+    size: Size
+    channels: Channels | None = None
+
+
+@dataclass(frozen=True)
+class ExampleSet:
+    """The pictures among which units found what they answer to."""
+
+    words: str
+    count: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """How an atlas was made: the command, the settings (keys of convreport.toml), when, and with which versions."""
+
+    command: str
+    settings: Mapping[str, Any]
+    convreport: str
+    python: str
+    packages: Mapping[str, str]
+    date: str = ""
+
+
+@dataclass(frozen=True)
+class Book:
+    """One model: its card, and a chapter for each section.
+
+    `preprocessing` and `answers` say in words what pictures become and what the output is, `notes` what is out of the
+    ordinary; `slugs` are layers' names in files and addresses.
+    """
+
+    format: int
+    model: ModelCard
+    preprocessing: str
+    answers: str
+    notes: tuple[str, ...]
+    slugs: Mapping[str, str]
+    samples: tuple[ShownSample, ...]
+    examples: ExampleSet | None
+    sections: tuple[Chapter[Any, Any], ...]
+    made: Made
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.model.name
+
+    @property
+    def slug(self) -> str:
+        """The model's folder."""
+        return self.model.slug
+
+    @cached_property
+    def chapters(self) -> Mapping[str, Chapter[Any, Any]]:
+        """Chapters by the names of their sections."""
+        return {chapter.name: chapter for chapter in self.sections}
+
+    @cached_property
+    def layers(self) -> Mapping[str, LayerInfo]:
+        """Layers by path."""
+        return {layer.path: layer for layer in self.model.layers}
+
+    @cached_property
+    def by_slug(self) -> Mapping[str, ShownSample]:
+        """Samples by slug."""
+        return {sample.slug: sample for sample in self.samples}
+
+    @cached_property
+    def paged(self) -> tuple[str, ...]:
+        """The layers with a page of their own: those that anything was to be drawn of, in network order."""
+        shown = {one.layer for chapter in self.sections for one in chapter.drawings}
+        shown |= {one.layer for chapter in self.sections for one in chapter.failures}
+        return tuple(layer.path for layer in self.model.layers if layer.path in shown)
+
+    @property
+    def failed(self) -> int:
+        """How many drawings could not be made."""
+        return sum(len(chapter.failures) for chapter in self.sections)
