@@ -2,17 +2,29 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def pytest_addoption(parser):
     parser.addoption("--network", action="store_true", help="run the tests that download from the internet")
+
+
+def pytest_xdist_auto_num_workers(config):
+    """One worker more than cores for the whole suite, up to five, as each holds a TensorFlow: some always wait for a browser
+    or a process. None for a few tests picked by name.
+    """
+    if config.option.keyword or any("::" in word or word.endswith(".py") for word in config.args):
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores + 1, 5)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -36,20 +48,41 @@ def run_convreport(*words, cwd=None, env=None, timeout=500):
     )
 
 
+def interruptible(words, **more):
+    """A process that Ctrl-C ends, also where the tests run in the background and SIGINT comes ignored."""
+    heard = (lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) if os.name == "posix" else None
+    return subprocess.Popen(words, preexec_fn=heard, **more)
+
+
 @pytest.fixture(scope="session")
 def convreport():
     return run_convreport
 
 
+def once(tmp_path_factory, name, make):
+    """A folder that `make(folder)` fills, once for all workers of this run."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if os.environ.get("PYTEST_XDIST_WORKER") else root
+    folder, done = root / name, root / f"{name}.done"
+    with FileLock(root / f"{name}.lock"):
+        if not done.is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            make(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def small_atlas(tmp_path_factory):
     """The demo with four filters a layer, three pictures and 96 scenes, built by the command; not to be changed by a test."""
-    folder = tmp_path_factory.mktemp("small") / "atlas"
-    done = run_convreport(
-        "build", "demo", "--out", folder, "--filters", "4", "--max-images", "3", "--max-examples", "96"
-    )
-    assert done.returncode == 0, done.stderr + done.stdout
-    return folder
+
+    def make(folder):
+        done = run_convreport(
+            "build", "demo", "--out", folder / "atlas", "--filters", "4", "--max-images", "3", "--max-examples", "96"
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+
+    return once(tmp_path_factory, "small", make) / "atlas"
 
 
 @pytest.fixture

@@ -70,14 +70,31 @@ def nested_sequential(keras, layers):
     return keras.Sequential([keras.Input((32, 32, 3)), features, head])
 
 
+def inverted_residuals(keras, layers):
+    """The first blocks of a MobileNetV2 in small: padding, depthwise convolutions, normalization, sums."""
+    inputs = keras.Input((48, 48, 3))
+    x = layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False, name="Conv1")(inputs)
+    x = layers.ReLU(6.0, name="Conv1_relu")(layers.BatchNormalization(name="bn_Conv1")(x))
+    for number, stride in enumerate((2, 1)):
+        y = layers.Conv2D(16, 1, use_bias=False, name=f"block_{number}_expand")(x)
+        y = layers.ReLU(6.0, name=f"block_{number}_relu")(layers.BatchNormalization(name=f"block_{number}_bn")(y))
+        if stride == 2:
+            y = layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"block_{number}_pad")(y)
+        padding = "valid" if stride == 2 else "same"
+        y = layers.DepthwiseConv2D(3, strides=stride, padding=padding, name=f"block_{number}_depthwise")(y)
+        y = layers.Conv2D(8, 1, use_bias=False, name=f"block_{number}_project")(y)
+        x = y if stride == 2 else layers.Add(name=f"block_{number}_add")([x, y])
+    return keras.Model(inputs, x, name="mobilenetv2_small_48")
+
+
 @kind
 def transfer_learning(keras, layers):
-    """Augmentation, arithmetic in front, a nested application, a new head: what tutorials teach."""
-    base = keras.applications.MobileNetV2(alpha=0.35, include_top=False, weights=None, input_shape=(96, 96, 3))
+    """Augmentation, arithmetic in front, a nested network, a new head: what tutorials teach."""
+    base = inverted_residuals(keras, layers)
     augment = keras.Sequential(
-        [keras.Input((96, 96, 3)), layers.RandomFlip(), layers.RandomRotation(0.1)], name="augment"
+        [keras.Input((48, 48, 3)), layers.RandomFlip(), layers.RandomRotation(0.1)], name="augment"
     )
-    inputs = keras.Input((96, 96, 3))
+    inputs = keras.Input((48, 48, 3))
     x = base(augment(inputs) / 127.5 - 1, training=False)
     x = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(x))
     return keras.Model(inputs, layers.Dense(5, name="logits")(x))

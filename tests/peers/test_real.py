@@ -20,8 +20,8 @@ from tests.models import copy_of, sample
 def mobilenet_atlas(real, convreport, tmp_path_factory):
     folder = tmp_path_factory.mktemp("real") / "atlas"
     done = convreport(
-        "build", "mobilenetv2", "--images", real / "photos", "--out", folder, "--filters", "2", "--layers", "block_2_add",
-        "--layers", "block_5_add", env={"KERAS_HOME": str(real / "keras_home")},
+        "build", "mobilenetv2", "--images", real / "photos", "--out", folder, "--sections", "gradcam",
+        env={"KERAS_HOME": str(real / "keras_home")},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
     return folder

@@ -8,6 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from convreport.cli.app import app
+from tests.conftest import interruptible
 
 
 def run(*words):
@@ -184,7 +185,7 @@ def test_serve_shows_the_site_on_this_machine_only_and_stops_when_told(small_atl
     import urllib.request
 
     words = [sys.executable, "-m", "convreport", "serve", str(small_atlas), "--port", "0"]
-    server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    server = interruptible(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         address = server.stdout.readline().split()[0]
         assert address.startswith("http://127.0.0.1:")

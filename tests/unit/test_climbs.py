@@ -34,6 +34,7 @@ def test_a_tile_is_the_same_alone_and_in_any_slot_and_company(demo_loaded, preci
     assert together.precision == precision
 
 
+@pytest.mark.slow
 def test_bfloat16_scores_what_float32_scores(demo_loaded):
     """At equal contrast, in the median of a layer, within 3 %."""
     from convreport.engines.keras.running.network import KerasNetwork

@@ -178,7 +178,7 @@ def test_folders_say_what_pictures_show_and_mistakes_are_gathered(shapes, tmp_pa
     index = (tmp_path / "a/docs/demo/index.md").read_text()
     assert "wrong: it is ring" in index and "mistakes.md" in index
     picture = (tmp_path / "a/docs/demo/pictures/0.md").read_text()
-    assert "Wrong: it is ring, which comes" in picture
+    assert "Wrong: it is ring, which ranks" in picture
     assert (tmp_path / "a/site/demo/mistakes.html").is_file()
 
 

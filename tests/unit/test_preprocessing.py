@@ -56,7 +56,7 @@ def test_augmentation_inside_is_inactive():
     net = models.network(ZOO["transfer_learning"]())
     path = net.card.layers[2].path
     assert path.startswith("augment/random_rotation")
-    picture = models.noise(96)
+    picture = models.noise(48)
     seen = [net.look([picture], [path], fit="stretch", targets=None).activations[path] for _ in range(3)]
     assert (seen[0][0] == picture.pixels).all()
     assert (seen[0] == seen[1]).all() and (seen[1] == seen[2]).all()

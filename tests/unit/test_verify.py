@@ -1,6 +1,7 @@
 """Is an atlas what it says it is? On a fresh build, and after each thing that could have been changed."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -20,19 +21,29 @@ def run(*words):
     return CliRunner().invoke(app, [str(word) for word in words])
 
 
-@pytest.fixture
-def mine(tmp_path):
-    """An atlas of a small model in a file, with two photos; all that is said of it is relative to where it was said."""
-    models.small("mine").save(tmp_path / "mine.keras")
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A folder with a small model in a file, two photos, and its atlas."""
+    folder = tmp_path_factory.mktemp("verified")
+    models.small("mine").save(folder / "mine.keras")
     draw = np.random.default_rng(0)
     for name in ("one", "two"):
-        Image.fromarray(draw.integers(0, 255, (40, 50, 3), np.uint8)).save(tmp_path / f"{name}.png")
+        Image.fromarray(draw.integers(0, 255, (40, 50, 3), np.uint8)).save(folder / f"{name}.png")
     done = run(
-        "build", tmp_path / "mine.keras", "--images", tmp_path / "*.png", "--filters", "2", "--preset", "draft",
-        "--precision", "float32", "--out", tmp_path / "a", "--quiet",
+        "build", folder / "mine.keras", "--images", folder / "*.png", "--filters", "2", "--preset", "draft",
+        "--precision", "float32", "--out", folder / "a", "--quiet",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
-    return tmp_path / "a"
+    shutil.copytree(folder, folder.with_name("untouched"))
+    return folder
+
+
+@pytest.fixture
+def mine(built):
+    """That atlas as it was built, at the place where it was built, for a test to change."""
+    shutil.rmtree(built)
+    shutil.copytree(built.with_name("untouched"), built)
+    return built / "a"
 
 
 def test_a_fresh_atlas_agrees_in_everything(mine):
@@ -82,17 +93,17 @@ def test_edited_numbers_are_named(mine):
     assert "differs filters, first unit 0: its numbers are not those that were drawn" in done.stdout
 
 
-def test_a_changed_weight_file_is_named(mine, tmp_path):
+def test_a_changed_weight_file_is_named(mine):
     other = models.small("mine")
     weights = other.get_layer("second").get_weights()
     other.get_layer("second").set_weights([weights[0] * 1.01, *weights[1:]])
-    other.save(tmp_path / "mine.keras")
+    other.save(mine.parent / "mine.keras")
     done = run("verify", mine)
     assert done.exit_code == 1 and "differs model: its weights or wiring are others" in done.stdout
 
 
-def test_another_picture_of_the_same_name_is_named(mine, tmp_path):
-    Image.new("RGB", (50, 40), (9, 99, 199)).save(tmp_path / "two.png")
+def test_another_picture_of_the_same_name_is_named(mine):
+    Image.new("RGB", (50, 40), (9, 99, 199)).save(mine.parent / "two.png")
     done = run("verify", mine, "--sample", "3")
     assert done.exit_code == 1 and "differs picture two: it is another one now, or gone" in done.stdout
 
