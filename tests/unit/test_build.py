@@ -366,7 +366,8 @@ def test_two_builds_at_once_end_with_both_models_whole(tmp_path):
     folder = tmp_path / "atlas"
     both = [
         subprocess.Popen(
-            [sys.executable, "-m", "convreport", "build", str(tmp_path / f"{name}.keras"), "-o", str(folder), "--quiet", *FEW, "--sections", "filters,gradcam"],
+            [sys.executable, "-m", "convreport", "build", str(tmp_path / f"{name}.keras"), "-o", str(folder), "--quiet", *FEW,
+             "--sections", "filters,gradcam"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for name in ("one", "two")
