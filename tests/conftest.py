@@ -19,12 +19,12 @@ def pytest_addoption(parser):
 
 def pytest_xdist_auto_num_workers(config):
     """One worker more than cores for the whole suite, up to five, as each holds a TensorFlow: some always wait for a browser
-    or a process. None for a few tests picked by name.
+    or a process. One a core for the slow ones, which take much memory. None for a few tests picked by name.
     """
     if config.option.keyword or any("::" in word or word.endswith(".py") for word in config.args):
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores + 1, 5)
+    return min(cores, 4) if config.option.markexpr == "slow" else min(cores + 1, 5)
 
 
 def pytest_collection_modifyitems(config, items):

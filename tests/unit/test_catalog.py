@@ -1,5 +1,8 @@
 """keras.applications: the table is Keras's, every network is found and drawn."""
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
 import pytest
 
 from convreport.engines.keras.reading import catalog
@@ -25,7 +28,9 @@ def test_a_small_atlas_of_each(name, tmp_path, monkeypatch):
 
     from tests.bench.applications import small_atlas
 
-    atlas = small_atlas(name, tmp_path)
+    # In a process of its own, which gives all its memory back: some of them take many gigabytes.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as own:
+        atlas = own.submit(small_atlas, name, tmp_path).result()
     known = catalog.find(name)
     card = atlas.book.model
     assert not atlas.failures
