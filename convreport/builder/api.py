@@ -72,7 +72,8 @@ def build(
         if on_event is not None:
             on_event(event)
 
-    said = {"out": Path(out), **{key: value for key, value in words.items() if value is not None}}
+    # Unasked no process is started: a script without `if __name__ == "__main__"` would run again in each of them.
+    said = {"out": Path(out), "workers": "1", **{key: value for key, value in words.items() if value is not None}}
     if options:
         said["options"] = {name: dict(table) for name, table in options.items()}
     plan = plan_of(

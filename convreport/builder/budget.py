@@ -9,7 +9,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from convreport.builder.drawing import Studio, batches, draw_section, finished, words
+from convreport.builder.drawing import Studio, batches, draw_sections, finished, words
+from convreport.builder.model import Opener
 from convreport.core.ascent import recipes
 from convreport.core.ascent.objectives import channel, logit
 from convreport.core.ascent.recipes import FOURIER, PRESETS
@@ -18,6 +19,7 @@ from convreport.core.base.errors import ConvreportError
 from convreport.core.drawing.drawn import Drawn, SectionDrawn
 from convreport.core.drawing.figures import Subject
 from convreport.sections.base import Section
+from convreport.workers.jobs import Done
 
 LADDER = tuple(PRESETS)  # from rough to fine
 MOST_SHARE = 0.9  # of the budget is planned: something always takes longer
@@ -60,30 +62,31 @@ class Rungs:
         return found
 
 
-def draw_within(budget: float, studio: Studio) -> list[SectionDrawn]:
+def draw_within(budget: float, studio: Studio, network: Opener) -> list[SectionDrawn]:
     """Draw every section of the plan; patterns in about `budget` seconds, all else however long it takes.
+
+    `network` opens it here, where paces are measured.
 
     Patterns by another recipe than `fourier` have no presets and are drawn as they are.
     """
-    made: dict[str, SectionDrawn] = {}
     climbing = [one for one in studio.plan.sections if getattr(one, "recipe", "") == FOURIER.name]
-    for section in studio.plan.sections:
-        if section not in climbing:
-            if hasattr(section, "recipe"):
-                told = f"{section.name}: the recipe {section.recipe} has no presets, so --budget does not limit it."
-                studio.emit(events.Warned(told))
-            made[section.name] = draw_section(section, studio)
+    others = [one for one in studio.plan.sections if one not in climbing]
+    for section in others:
+        if hasattr(section, "recipe"):
+            told = f"{section.name}: the recipe {section.recipe} has no presets, so --budget does not limit it."
+            studio.emit(events.Warned(told))
+    made = {drawn.name: drawn for drawn in draw_sections(others, studio)}
     started = time.monotonic()
     ladders = [_ladder(section, studio) for section in climbing]
     for rungs in ladders:
         known = len(rungs.subjects) - len(rungs.missing(LADDER[0]))
         studio.emit(events.SectionStarted(rungs.section.name, len(rungs.subjects), known))
-    _forecast(ladders, budget, started, studio)
+    _forecast(ladders, budget, started, studio, network)
     for preset in LADDER:
         for rungs in ladders:
             _climb(rungs, preset, started + budget, studio)
     for rungs in ladders:
-        made[rungs.section.name] = finished(rungs.section, rungs.best(), started, studio)
+        made[rungs.section.name] = finished(rungs.section, rungs.best(), time.monotonic() - started, studio)
         left = rungs.left_out + len(rungs.subjects) - len(rungs.best())
         if left:
             hint = "The same command goes on from there, or give it more time."
@@ -98,7 +101,7 @@ def _ladder(section: Section[Any, Any], studio: Studio) -> Rungs:
     return rungs
 
 
-def _forecast(ladders: Sequence[Rungs], budget: float, started: float, studio: Studio) -> None:
+def _forecast(ladders: Sequence[Rungs], budget: float, started: float, studio: Studio, network: Opener) -> None:
     """Measure a step of every layer, choose how far the time reaches, and say so."""
     waiting = {
         (place, rungs.section.group(subject)): subject
@@ -108,7 +111,7 @@ def _forecast(ladders: Sequence[Rungs], budget: float, started: float, studio: S
     if not waiting:
         return
     for (place, group), subject in waiting.items():
-        _measure(ladders[place], group, subject, studio)
+        _measure(ladders[place], group, subject, network)
     left = budget * MOST_SHARE - (time.monotonic() - started)
     reached, planned = "", 0.0
     for preset in LADDER:
@@ -124,12 +127,12 @@ def _forecast(ladders: Sequence[Rungs], budget: float, started: float, studio: S
     studio.emit(events.Forecast(count, len(waiting), reached, planned))
 
 
-def _measure(rungs: Rungs, group: Hashable, subject: Subject, studio: Studio) -> None:
+def _measure(rungs: Rungs, group: Hashable, subject: Subject, network: Opener) -> None:
     """The pace of a layer at the roughest preset, on a few steps; finer ones take as much more as they have more steps."""
     objective = channel(subject.layer, subject.unit or 0) if subject.layer else logit(subject.label or 0)
     rough = recipes.find(FOURIER.name, LADDER[0])
     try:
-        pace = studio.network().pace(objective, rough)
+        pace = network().pace(objective, rough)
     except ConvreportError:  # drawing it will tell why it cannot be climbed
         pace = 0.0
     for preset in LADDER:
@@ -154,15 +157,23 @@ def _keep_what_fits(ladders: Sequence[Rungs], preset: str, left: float) -> float
 
 
 def _climb(rungs: Rungs, preset: str, until: float, studio: Studio) -> None:
-    """Draw what is missing at a preset, batch by batch, while a batch more can be expected to fit."""
+    """Draw what is missing at a preset, as many batches at a time as keep everybody busy, while these can be expected to fit."""
     section = rungs.at(preset)
-    for batch in batches(section, rungs.missing(preset)):
-        expected = rungs.seconds(batch, preset) if (section.group(batch[0]), preset) in rungs.paces else 0.0
-        nothing_yet = not any(rungs.drawn[name] for name in LADDER)
-        if time.monotonic() + expected > until and not nothing_yet:
-            continue
-        for drawn in studio.draw(section, batch):
+    waiting = list(batches(section, rungs.missing(preset)))
+
+    def took(done: Done) -> None:
+        for drawn in studio.kept(done):
             for name in (preset,) if drawn.record else LADDER:  # what failed would fail again
                 rungs.drawn[name][drawn.subject] = drawn
+        batch = done.job.subjects
         new = len(batch) if preset == LADDER[0] else 0  # what is refined was counted as a draft
         studio.emit(events.Drew(section.name, new, f"{words(batch[-1])}, {preset}"))
+
+    while waiting:
+        width = studio.hands.width
+        some, waiting = waiting[:width], waiting[width:]
+        known = [batch for batch in some if (section.group(batch[0]), preset) in rungs.paces]
+        expected = sum(rungs.seconds(batch, preset) for batch in known) / max(width // 2, 1)
+        nothing_yet = not any(rungs.drawn[name] for name in LADDER)
+        if time.monotonic() + expected <= until or nothing_yet:
+            studio.hands.draw([studio.job(section, batch) for batch in some], took)

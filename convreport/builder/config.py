@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, get_args
 
+from convreport.builder import hands
 from convreport.builder.plan import AtHand, Plan
 from convreport.core.ascent import recipes
 from convreport.core.base import amounts
@@ -212,7 +213,7 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
     "skip": _words, "weights": _text, "preprocess": _text, "fit": _text, "templates": _path, "seed": _whole,
     "fresh": _flag, "strict": _flag, "options": _tables, "arch": _text, "no_top": _flag, "custom": _words,
     "unsafe": _flag, "input": _words, "output": _text, "labels": _path, "truth": _path, "precision": _text,
-    "memory": _text, "budget": _text, "recipes": _tables,
+    "memory": _text, "budget": _text, "workers": _text, "dashboard": _flag, "recipes": _tables,
 }  # fmt: skip
 _EXPECTED: dict[Callable[[Any], Any], str] = {
     _text: "a text", _words: "a text or a list of texts", _whole: "a whole number", _flag: "true or false",
@@ -236,6 +237,8 @@ def _check_values(said: Mapping[str, Any], mistakes: list[UsageError], *, at_han
     for name, known in (("fit", FITS), ("preprocess", ("auto", *MODES)), ("precision", get_args(Precision))):
         if name in said and said[name] not in known and not (name == "preprocess" and (at_hand or ":" in said[name])):
             mistakes.append(UsageError(f"--{name} cannot be '{said[name]}'.", did_you_mean(said[name], known)))
+    if "workers" in said:
+        _attempt(mistakes, lambda: hands.check(said["workers"]))
     for pair in said.get("input", ()):
         name, equals, value = pair.partition("=")
         if not (name and equals and value):

@@ -1,9 +1,7 @@
-"""The loop over what there is to draw: look every subject up, draw what is missing, keep it, say so."""
+"""What there is to draw: every subject is looked up, what is missing is handed out, kept as it comes, and told of."""
 
-import time
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -19,21 +17,19 @@ from convreport.core.drawing.drawn import Drawn, SectionDrawn, count
 from convreport.core.drawing.figures import Subject
 from convreport.core.drawing.scope import Scope
 from convreport.core.drawing.store import Record, Store
-from convreport.core.seam import Network
 from convreport.engines.code import shape, versions
 from convreport.sections.base import Section
-
-Opener = Callable[[], Network]
+from convreport.workers.jobs import Done, Hands, Job
 
 
 @dataclass(frozen=True)
 class Studio:
-    """Where sections are drawn: what they cover, what is stored of them, and the network, opened on the first miss."""
+    """Where sections are drawn: what they cover, what is stored of them, and who draws."""
 
     scope: Scope
     plan: Plan
     store: Store
-    network: Opener
+    hands: Hands
     emit: Emit
 
     def stored(self, section: Section[Any, Any], subjects: Sequence[Subject]) -> dict[Subject, Drawn]:
@@ -44,49 +40,75 @@ class Studio:
         found = {subject: self.store.get(key) for subject, key in keys.items()}
         return {s: Drawn(s, keys[s], one, reused=True) for s, one in found.items() if one and _fits(section, one)}
 
-    def draw(self, section: Section[Any, Any], batch: Sequence[Subject]) -> list[Drawn]:
-        """Draw and store; a failure becomes the reason shown in the drawing's place.
+    def job(self, section: Section[Any, Any], batch: Sequence[Subject]) -> Job:
+        """These subjects as something to be handed out."""
+        keys = tuple(_key(section, subject, self.scope) for subject in batch)
+        return Job(section, tuple(batch), keys, whole=self.plan.strict)
 
-        Where a batch fails its subjects are tried one by one, so that one bad layer costs only its own drawing.
-        """
-        opened = self.network()  # a model that cannot be opened is the end of the build, not a failed drawing
-        keys = [_key(section, subject, self.scope) for subject in batch]
-        try:
-            drawings = section.draw(batch, self.scope, opened)
-            return [
-                Drawn(subject, key, self.store.put(key, drawing))
-                for subject, key, drawing in zip(batch, keys, drawings, strict=True)
-            ]
-        except Exception as error:
-            if len(batch) > 1 and not self.plan.strict:
-                return [drawn for one in batch for drawn in self.draw(section, (one,))]
-            reason = error.message if isinstance(error, ConvreportError) else f"{type(error).__name__}: {error}"
+    def kept(self, done: Done) -> list[Drawn]:
+        """What came of a job, stored; a failure becomes the reason shown in the drawing's place, or ends a strict build."""
+        name = done.job.section.name
+        found = []
+        for one in done.outcomes:
+            if one.packed is not None:
+                found.append(Drawn(one.subject, one.key, self.store.put(one.key, one.packed)))
+                continue
             if self.plan.strict:
-                raise ConvreportError(
-                    f"{section.name}, {words(batch[0])}: {reason}", "Without --strict the rest would be built."
-                ) from error
-            self.emit(events.Failed(section.name, words(batch[0]), reason, traceback.format_exc()))
-            return [Drawn(subject, key, None, failure=reason) for subject, key in zip(batch, keys, strict=True)]
+                message = f"{name}, {words(one.subject)}: {one.reason}"
+                raise ConvreportError(message, "Without --strict the rest would be built.")
+            self.emit(events.Failed(name, words(one.subject), one.reason, one.trace))
+            found.append(Drawn(one.subject, one.key, None, failure=one.reason))
+        return found
 
 
-def draw_section(section: Section[Any, Any], studio: Studio) -> SectionDrawn:
-    """Look every subject up; draw what is missing, batch by batch."""
-    started = time.monotonic()
-    subjects = list(section.subjects(studio.scope))
-    done = studio.stored(section, subjects)
-    missing = [subject for subject in subjects if subject not in done]
-    studio.emit(events.SectionStarted(section.name, len(subjects), len(done)))
-    for batch in batches(section, missing):
-        for drawn in studio.draw(section, batch):
-            done[drawn.subject] = drawn
-        studio.emit(events.Drew(section.name, len(batch), words(batch[-1])))
-    return finished(section, [done[subject] for subject in subjects], started, studio)
+@dataclass
+class _Queue:
+    """A section under way: all its subjects, what is drawn of them, how many are to come, and the seconds it took."""
+
+    section: Section[Any, Any]
+    subjects: list[Subject]
+    done: dict[Subject, Drawn]
+    left: int = 0
+    seconds: float = 0.0
+    finished: list[SectionDrawn] = field(default_factory=list)
 
 
-def finished(section: Section[Any, Any], in_order: Sequence[Drawn], started: float, studio: Studio) -> SectionDrawn:
-    """What a section drew, told of; `started` is when it began, on the monotonic clock."""
+def draw_sections(sections: Sequence[Section[Any, Any]], studio: Studio) -> list[SectionDrawn]:
+    """Look every subject of these sections up, and have drawn what is missing; each as a whole, in order."""
+    queues: dict[str, _Queue] = {}
+    jobs: list[Job] = []
+    for section in sections:
+        subjects = list(section.subjects(studio.scope))
+        done = studio.stored(section, subjects)
+        missing = [subject for subject in subjects if subject not in done]
+        queues[section.name] = _Queue(section, subjects, done, len(missing))
+        studio.emit(events.SectionStarted(section.name, len(subjects), len(done)))
+        jobs += [studio.job(section, batch) for batch in batches(section, missing)]
+        _finish(queues[section.name], studio)
+
+    def took(done: Done) -> None:
+        queue = queues[done.job.section.name]
+        queue.done |= {drawn.subject: drawn for drawn in studio.kept(done)}
+        queue.left -= len(done.job.subjects)
+        queue.seconds += done.seconds
+        studio.emit(events.Drew(queue.section.name, len(done.job.subjects), words(done.job.subjects[-1])))
+        _finish(queue, studio)
+
+    studio.hands.draw(jobs, took)
+    return [drawn for section in sections for drawn in queues[section.name].finished]
+
+
+def _finish(queue: _Queue, studio: Studio) -> None:
+    """Tell of a section as soon as nothing of it is to come."""
+    if not queue.left:
+        in_order = [queue.done[subject] for subject in queue.subjects]
+        queue.finished.append(finished(queue.section, in_order, queue.seconds, studio))
+
+
+def finished(section: Section[Any, Any], in_order: Sequence[Drawn], seconds: float, studio: Studio) -> SectionDrawn:
+    """What a section drew, told of; `seconds` is how long that took whoever drew it."""
     new, reused, failed = count(in_order)
-    studio.emit(events.SectionFinished(section.name, new, reused, failed, time.monotonic() - started))
+    studio.emit(events.SectionFinished(section.name, new, reused, failed, seconds))
     purpose = (type(section).__doc__ or "").strip()
     silence = "" if in_order else section.silence(studio.scope)
     if silence:

@@ -1,9 +1,10 @@
 """The pictures among which units find what they answer to: any number of files, drawn scenes, or the atlas's own."""
 
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -11,14 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from convreport.builder.plan import Plan
-from convreport.core.base.errors import ConvreportError, ImageError
-from convreport.core.base.events import Emit
+from convreport.core.base.errors import ConvreportError, ImageError, ModelError
+from convreport.core.base.events import Emit, Event
 from convreport.core.base.files import digest
+from convreport.core.network.card import ModelCard
 from convreport.core.pictures import samples, truth
 from convreport.core.pictures.sample import Picture, Sample
 from convreport.core.seam import Network
 from convreport.core.survey.conduct import conduct
-from convreport.core.survey.examples import Survey
+from convreport.core.survey.examples import PicturesAwayError, Survey
+from convreport.core.survey.shards import Here, Surveyor
 from convreport.demo import scenes
 
 SCENES = 2000  # drawn for the demo where nothing else is said
@@ -37,7 +40,8 @@ class Files:
         folders = len({path.parent for path in paths})
         self.words = f"{self.count:,} files" + (f" in {folders} folders" if folders > 1 else "")
         with ThreadPoolExecutor(READERS) as pool:
-            self.digest = digest("files", list(pool.map(_ends, paths)), [self.said(n) for n in range(self.count)])
+            self._ends = list(pool.map(_ends, paths))
+        self.digest = digest("files", self._ends, [self.said(number) for number in range(self.count)])
 
     def name(self, number: int) -> str:
         """The file's name without its ending."""
@@ -50,6 +54,24 @@ class Files:
     def picture(self, number: int) -> Picture:
         """Read from disk; ImageError with a reason."""
         return samples.load(self._paths[number])
+
+    def here(self, number: int) -> bool:
+        """Is the file that was meant in its place on this machine?"""
+        return self._ends[number] == _ends(self._paths[number])
+
+    def file(self, number: int) -> bytes:
+        """The file as it is; empty where it is gone."""
+        try:
+            return self._paths[number].read_bytes()
+        except OSError:
+            return b""
+
+    def brought(self, number: int, data: bytes) -> Picture:
+        """Read from what was brought of it."""
+        with tempfile.TemporaryDirectory(prefix="convreport-") as folder:
+            file = Path(folder) / self._paths[number].name
+            file.write_bytes(data)
+            return samples.load(file)
 
 
 class Scenes:
@@ -108,6 +130,7 @@ class Gallery:
     emit: Emit
     scratch: Path
     fresh: bool = False
+    away: Mapping[int, bytes] | None = None  # on a machine that may not have the files: those that were brought
     _surveys: dict[tuple[str, ...], Survey | ConvreportError] = field(default_factory=dict)
 
     @property
@@ -135,6 +158,7 @@ class Gallery:
 
     def samples(self, numbers: Iterable[int]) -> Iterator[Sample | None]:
         """These pictures in order, some read ahead; None for what cannot be read."""
+        numbers = self._at_hand(numbers)
         waiting = iter(numbers)
         with ThreadPoolExecutor(READERS) as pool:
             ahead = [pool.submit(self._sample, number) for number in islice(waiting, 4 * READERS)]
@@ -145,23 +169,54 @@ class Gallery:
 
     def survey(self, net: Network, layers: Sequence[str], fit: str) -> Survey:
         """Show all of them to the network; what was surveyed before in just this way is read back."""
+        return self.survey_by(Here(net), net.card, net.rests_on, layers, fit)
+
+    def survey_by(self, surveyor: Surveyor, card: ModelCard, rests_on: str, layers: Sequence[str], fit: str) -> Survey:
+        """The same, by whoever has the network."""
         asked = tuple(layers)
         if asked not in self._surveys:
             try:
-                self._surveys[asked] = conduct(self, net, asked, fit, self.scratch, self.emit, fresh=self.fresh)
-            except ConvreportError as error:  # it would fail again for each unit that asks
+                self._surveys[asked] = conduct(
+                    self, card, rests_on, surveyor, asked, fit, self.scratch, self.emit, fresh=self.fresh
+                )
+            except (ImageError, ModelError) as error:  # it would fail again for each unit that asks
                 self._surveys[asked] = error
         found = self._surveys[asked]
         if isinstance(found, ConvreportError):
             raise found
         return found
 
+    def abroad(self, brought: Mapping[int, bytes]) -> "Gallery":
+        """What is sent to another process: it tells nobody anything, and knows what was surveyed so far."""
+        return replace(self, emit=_unheard, scratch=Path(), away=dict(brought))
+
+    def files(self, numbers: Iterable[int]) -> dict[int, bytes]:
+        """The files as they are; of other sources there are none."""
+        return {number: self.source.file(number) for number in numbers} if isinstance(self.source, Files) else {}
+
+    def _at_hand(self, numbers: Iterable[int]) -> Iterable[int]:
+        """The numbers, all of whose pictures can be read here; PicturesAwayError names those that cannot."""
+        if self.away is None or not isinstance(self.source, Files):
+            return numbers
+        asked = list(numbers)
+        absent = [number for number in asked if number not in self.away and not self.source.here(number)]
+        if absent:
+            raise PicturesAwayError(absent)
+        return asked
+
     def _sample(self, number: int) -> Sample | None:
         try:
-            one = self.source.picture(number)
+            if self.away and number in self.away and isinstance(self.source, Files):
+                one = self.source.brought(number, self.away[number])
+            else:
+                one = self.source.picture(number)
         except ImageError:
             return None
         return Sample(one.name, str(number), "", one.pixels, one.planes, self.said(number), raw=one.raw, mask=one.mask)
+
+
+def _unheard(event: Event) -> None:
+    """Nobody listens."""
 
 
 def gallery(plan: Plan, shown: Sequence[Sample], scratch: Path, emit: Emit) -> Gallery:

@@ -1,9 +1,11 @@
 """The model of a build: from what the plan says of it to a card, and to a way to the network behind it."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from convreport.book.folder import Atlas
-from convreport.builder.drawing import Opener
 from convreport.builder.plan import Plan
 from convreport.core.base import events
 from convreport.core.base.events import Emit
@@ -15,6 +17,8 @@ from convreport.engines.choose import engine_of
 from convreport.engines.code import shape, versions
 from convreport.engines.memory import Memory
 from convreport.engines.request import Request
+
+Opener = Callable[[], Network]
 
 
 def request_of(plan: Plan) -> Request:
@@ -55,7 +59,16 @@ def name_of(plan: Plan) -> str:
     return engine_of(request).name_of(request)
 
 
-def find(plan: Plan, atlas: Atlas, emit: Emit) -> tuple[ModelCard, Opener]:
+@dataclass(frozen=True)
+class Found:
+    """A model: its card, a way to its network, and a way to the files it is made from."""
+
+    card: ModelCard
+    network: Opener
+    files: Callable[[], Sequence[Path]]
+
+
+def find(plan: Plan, atlas: Atlas, emit: Emit) -> Found:
     """The card, from memory if this model was seen before; and a way to open the network when it is needed.
 
     Its place in the atlas is claimed for it; UsageError where another source has it.
@@ -65,17 +78,24 @@ def find(plan: Plan, atlas: Atlas, emit: Emit) -> tuple[ModelCard, Opener]:
     memory = Memory(atlas.cache / "models.json", [shape(engine.name, ["card"]), versions(engine.name)])
 
     @cache
-    def network() -> Network:
+    def loaded() -> Loaded:
         emit(events.ModelLoading(engine.name_of(request)))
-        loaded = engine.load(request)
-        memory.remember(request, loaded.card, loaded.files)
-        return loaded.network(means_of(plan, atlas))
+        found = engine.load(request)
+        memory.remember(request, found.card, found.files)
+        return found
+
+    @cache
+    def network() -> Network:
+        return loaded().network(means_of(plan, atlas))
+
+    def files() -> Sequence[Path]:
+        return memory.files(request) if request.memorable else loaded().files
 
     remembered = memory.recall(request)
-    card = remembered or network().card
+    card = remembered or loaded().card
     atlas.claim(card.slug, card.name, engine.identity(request))
     _tell(card, emit, remembered=remembered is not None)
-    return card, network
+    return Found(card, network, files)
 
 
 def _tell(card: ModelCard, emit: Emit, *, remembered: bool) -> None:

@@ -4,9 +4,9 @@ import time
 from pathlib import Path
 
 from convreport.book.folder import Atlas
-from convreport.builder import gallery, model, pictures, publishing, recall, settings
+from convreport.builder import gallery, hands, model, pictures, publishing, recall, settings
 from convreport.builder.budget import draw_within
-from convreport.builder.drawing import Studio, draw_section
+from convreport.builder.drawing import Studio, draw_sections
 from convreport.builder.plan import Plan
 from convreport.core.base import events
 from convreport.core.base.events import Emit
@@ -31,12 +31,13 @@ def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
     model.name_of(plan)  # nor does a mistyped model
     atlas = Atlas.open(plan.out, create=True)
     store = Store(atlas.cache)
-    card, network = model.find(plan, atlas, emit)
-    scope = covered(plan, card, emit, atlas.cache)
+    found = model.find(plan, atlas, emit)
+    scope = covered(plan, found.card, emit, atlas.cache)
     for section in plan.sections:
         section.subjects(scope)  # a wrong class or layer is told before anything is drawn
-    studio = Studio(scope, plan, store, network, emit)
-    drawn = draw_within(plan.budget, studio) if plan.budget else [draw_section(one, studio) for one in plan.sections]
+    with hands.hired(plan, atlas, scope, found, emit) as hired:
+        studio = Studio(scope, plan, store, hired, emit)
+        drawn = draw_within(plan.budget, studio, found.network) if plan.budget else draw_sections(plan.sections, studio)
     with atlas.locked():
         publishing.publish(atlas, store, scope, plan.sections, drawn, command, settings.published(plan))
         _prune(atlas, store)

@@ -53,6 +53,8 @@ class Plan:
     precision: Precision = "auto"
     memory: int = 0
     budget: float = 0.0
+    workers: str = "auto"
+    dashboard: bool = False
     recipe: str = FOURIER.name
     preset: str = "standard"
     recipes: tuple[Recipe, ...] = ()

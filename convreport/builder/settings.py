@@ -8,7 +8,10 @@ from convreport.builder import model
 from convreport.builder.plan import Plan
 from convreport.core.base.codec import to_json
 
-UNTOLD = ("out", "templates", "sections", "fresh", "strict", "at_hand", "recipe", "preset")  # sections tell of recipes
+UNTOLD = (
+    "out", "templates", "sections", "fresh", "strict", "at_hand", "workers", "dashboard",
+    "recipe", "preset",  # sections tell of recipes
+)  # fmt: skip
 
 
 def published(plan: Plan) -> dict[str, Any]:

@@ -90,6 +90,8 @@ def build(
     preprocess: options.Preprocess = None,
     fit: options.Fit = None,
     budget: options.Budget = None,
+    workers: options.Workers = None,
+    dashboard: options.Dashboard = None,
     precision: options.Precision = None,
     memory: options.Memory = None,
     set_: options.Set = None,

@@ -73,6 +73,14 @@ Memory = Annotated[
 Budget = Annotated[
     Optional[str], typer.Option(help="Time for patterns, such as 10m: drafts of all first, finer while it lasts.")
 ]
+Workers = Annotated[
+    Optional[str],
+    typer.Option(
+        help="Who draws: auto (processes of this machine where they pay), a number of them, or the address or scheduler file of"
+        " a Dask cluster. [default: auto]"
+    ),
+]
+Dashboard = Annotated[Optional[bool], typer.Option("--dashboard", help="Dask's dashboard, on 127.0.0.1:8787.")]
 Seed = Annotated[Optional[int], typer.Option(help="The seed of all randomness. [default: 0]")]
 
 # How the command behaves

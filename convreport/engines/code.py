@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 
+from convreport.core.base.files import digest
 from convreport.core.base.provenance import code_digest, version_of
 
 PACKAGES = {"keras": ("keras", "tensorflow")}
@@ -20,6 +21,11 @@ MODULES: dict[str, dict[str, tuple[str, ...]]] = {
         "kernels": ("running.kernels",),
     }
 }  # fmt: skip
+
+
+def rests_on(engine: str) -> str:
+    """The digest of the code and packages that an engine's answers to many pictures rest on."""
+    return digest(shape(engine, ["observe"]), versions(engine))
 
 
 @cache

@@ -38,6 +38,10 @@ class Memory:
         except (TypeError, KeyError, ValueError):
             return None
 
+    def files(self, request: Request) -> list[Path]:
+        """The files of a model that is remembered."""
+        return [Path(path) for path in self._book.get("files_of", {}).get(self._key(request), ())]
+
     def remember(self, request: Request, card: ModelCard, files: Sequence[Path]) -> None:
         """Keep the card for the next build; not of what is made by code, which may make something else next time."""
         if not request.memorable:

@@ -219,14 +219,14 @@ def test_what_an_ended_budget_refined_is_kept_beside_drafts(tmp_path, monkeypatc
             return self.now
 
     clock = Clock()
-    original = budget.Studio.draw
+    original = budget.Studio.job
 
     def drawing(self, section, batch):
         clock.now += {"draft": 1.0, "standard": 2.0, "high": 50.0}[section.preset]
         return original(self, section, batch)
 
     monkeypatch.setattr(budget, "time", clock)
-    monkeypatch.setattr(budget.Studio, "draw", drawing)
+    monkeypatch.setattr(budget.Studio, "job", drawing)
     paces = {"draft": 1.0, "standard": 2.0, "high": 50.0}
 
     def measured(rungs, group, subject, studio):

@@ -9,7 +9,7 @@ import numpy as np
 
 from convreport.core.base.files import digest
 from convreport.core.drawing.figures import Drawing, Figure
-from convreport.core.drawing.store import KEPT_UNUSED, Store
+from convreport.core.drawing.store import KEPT_UNUSED, Store, pack
 
 
 def drawing(value=0, fact=1):
@@ -20,7 +20,7 @@ def test_what_goes_in_comes_out(tmp_path):
     store = Store(tmp_path)
     key = digest("some", {"subject": 1})
     assert store.get(key) is None
-    store.put(key, drawing(7, 3))
+    store.put(key, pack(drawing(7, 3)))
     record = Store(tmp_path).get(key)
     assert record.facts == {"fact": 3}
     assert record.figures[0].size == (2, 3)
@@ -34,11 +34,11 @@ def test_the_digest_depends_on_everything_and_not_on_order():
 
 def test_a_lost_or_broken_entry_is_a_miss(tmp_path):
     store = Store(tmp_path)
-    record = store.put("k" * 8, drawing())
+    record = store.put("k" * 8, pack(drawing()))
     path = next((tmp_path / "pictures").glob("*/*.png"))
     path.unlink()
     assert store.get("k" * 8) is None
-    store.put("k" * 8, drawing())
+    store.put("k" * 8, pack(drawing()))
     next((tmp_path / "records").glob("*/*.json")).write_text("{ half a rec")
     assert store.get("k" * 8) is None
     assert record.figures[0].picture == path.stem
@@ -46,9 +46,9 @@ def test_a_lost_or_broken_entry_is_a_miss(tmp_path):
 
 def test_pruning_spares_what_is_referred_to_or_fresh(tmp_path):
     store = Store(tmp_path)
-    store.put("kept", drawing(1))
-    store.put("fresh", drawing(2))
-    store.put("gone", drawing(3))
+    store.put("kept", pack(drawing(1)))
+    store.put("fresh", pack(drawing(2)))
+    store.put("gone", pack(drawing(3)))
     long_ago = time.time() - KEPT_UNUSED - 60
     for path in [*tmp_path.rglob("*.png"), *tmp_path.rglob("kept.json"), *tmp_path.rglob("gone.json")]:
         os.utime(path, (long_ago, long_ago))
@@ -60,7 +60,9 @@ def test_pruning_spares_what_is_referred_to_or_fresh(tmp_path):
 
 def test_two_writers_of_the_same_key_agree(tmp_path):
     store = Store(tmp_path)
-    threads = [threading.Thread(target=lambda: [store.put("same", drawing(5)) for _ in range(40)]) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: [store.put("same", pack(drawing(5))) for _ in range(40)]) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -72,12 +74,12 @@ def test_two_writers_of_the_same_key_agree(tmp_path):
 
 def test_a_writer_killed_at_any_moment_leaves_whole_entries_or_none(tmp_path):
     code = (
-        "import sys, itertools, numpy as np; from pathlib import Path; from convreport.core.drawing.store import Store;"
+        "import sys, itertools, numpy as np; from pathlib import Path; from convreport.core.drawing.store import pack, Store;"
         "from convreport.core.drawing.figures import Drawing, Figure; store = Store(Path(sys.argv[1]));"
         "print('go', flush=True);\n"
         "for n in itertools.count():\n"
         "    px = np.random.default_rng(n).integers(0, 256, (64, 64, 3), np.uint8)\n"
-        "    store.put(f'{n:08x}', Drawing((Figure('tile', px, 'x'),), {'n': n}))\n"
+        "    store.put(f'{n:08x}', pack(Drawing((Figure('tile', px, 'x'),), {'n': n})))\n"
     )
     writer = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
     writer.stdout.readline()

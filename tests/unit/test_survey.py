@@ -22,6 +22,7 @@ from convreport.core.base.errors import ImageError
 from convreport.core.drawing.scope import Scope
 from convreport.core.network.units import UnitChoice
 from convreport.core.survey import conduct as survey
+from convreport.core.survey import shards
 from convreport.sections import configure
 from tests import models
 
@@ -139,7 +140,8 @@ def test_a_layer_that_answers_with_no_number_is_left_out_alone(tmp_path):
 
 def test_a_pass_goes_on_where_it_was_left(tmp_path, monkeypatch):
     """Ended in the middle by an exception; the next one shows only the rest, and finds the same."""
-    monkeypatch.setattr(survey, "BLOCK", 8)
+    monkeypatch.setattr(shards, "BLOCK", 8)
+    monkeypatch.setattr(shards, "SHARD", 8)
     monkeypatch.setattr(survey, "KEEP_EVERY", -1.0)
     folder, scratch = files(tmp_path / "many", 40), tmp_path / "cache"
     net = models.network(models.small())
@@ -162,7 +164,7 @@ def test_a_pass_goes_on_where_it_was_left(tmp_path, monkeypatch):
     told = []
     found = gallery(folder, told.append, scratch).survey(net, ("first",), "stretch")
     begun = next(one for one in told if isinstance(one, events.SurveyStarted))
-    assert (begun.total, begun.done) == (40, 16), "two blocks had been kept"
+    assert (begun.total, begun.done) == (40, 16), "two shards had been kept"
     whole = gallery(folder, scratch=tmp_path / "other").survey(net, ("first",), "stretch")
     for name, value in whole.of("first").arrays().items():
         np.testing.assert_array_equal(value, found.of("first").arrays()[name], err_msg=name)
@@ -265,7 +267,8 @@ def test_kill_9_in_the_middle_of_a_pass_loses_little(tmp_path):
     """A real process, really killed; the same command again begins where it was kept last."""
     folder, atlas = files(tmp_path / "many", 400, (96, 96)), tmp_path / "atlas"
     code = (
-        "import sys; from convreport.core.survey import conduct as survey; survey.KEEP_EVERY = 0.0; survey.BLOCK = 8;"
+        "import sys; from convreport.core.survey import conduct, shards; conduct.KEEP_EVERY = 0.0; shards.BLOCK = 8;"
+        "shards.SHARD = 8;"
         "from convreport.cli.app import main; sys.argv[0] = 'convreport'; main()"
     )
     words = [sys.executable, "-c", code, "build", "demo", "--examples", folder, "--sections", "examples", "--out", atlas,

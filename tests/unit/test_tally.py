@@ -83,9 +83,11 @@ def test_nothing_in_it_grows_with_the_pictures(maps):
 def test_a_histogram_counts_all_and_each_in_its_bin(scale):
     values = (np.random.default_rng(1).normal(size=(500, 3)) * scale).astype(np.float32)
     values[:, 2] = 3.25  # one value alone
-    spread = Spread.around(values[:2])
-    for row in values:
-        spread.add(row[None])
+    spread = Spread.of(values[:2])
+    for row in values[2:]:
+        spread = spread.joined(Spread.of(row[None]))
+    for name, value in vars(Spread.of(values)).items():
+        np.testing.assert_array_equal(value, getattr(spread, name), err_msg="whatever order they came in")
     assert (spread.counts.sum(1) == 500).all()
     for unit in range(3):
         edges = spread.low[unit] + spread.width[unit] * np.arange(BINS + 1)

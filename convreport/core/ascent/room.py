@@ -17,7 +17,7 @@ KEPT = 4.0  # how often the numbers of all maps are held at once: forward, gradi
 
 def batch_for(card: ModelCard, paths: Sequence[str], stage: Stage, memory: int) -> int:
     """The largest of the fixed batches whose maps fit into `memory` bytes; 0: a share of what is free."""
-    room = memory or int(_free() * SHARE)
+    room = memory or int(free() * SHARE)
     need = bytes_a_picture(card, paths, stage)
     return next((count for count in BATCHES if count * need <= room), BATCHES[-1])
 
@@ -48,7 +48,7 @@ def _below(card: ModelCard, paths: Sequence[str], stage: Stage) -> list[tuple[La
     return found
 
 
-def _free() -> int:
+def free() -> int:
     """Bytes of memory that nobody uses; 4 GB where the system does not say."""
     with suppress(OSError, ValueError, IndexError):
         lines = Path("/proc/meminfo").read_text("ascii").splitlines()

@@ -66,6 +66,14 @@ class Forecast(Event):
 
 
 @dataclass(frozen=True)
+class Hired(Event):
+    """So many workers are being started, or those at an address are asked (0: as many as there are)."""
+
+    count: int
+    where: str
+
+
+@dataclass(frozen=True)
 class Drew(Event):
     """`count` more drawings of a section are done and stored; `subject` is the newest in words."""
 

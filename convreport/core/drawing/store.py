@@ -44,6 +44,27 @@ class Record:
     facts: Facts
 
 
+@dataclass(frozen=True)
+class Packed:
+    """A Drawing as it is stored, wherever it was made: its record, and its pictures by name, as PNG."""
+
+    record: Record
+    pictures: Mapping[str, bytes]
+
+
+def pack(drawing: Drawing) -> Packed:
+    """A drawing as the store keeps it."""
+    pictures: dict[str, bytes] = {}
+    figures = []
+    for figure in drawing.figures:
+        image = figure.pixels
+        name = blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).hexdigest()
+        size = (image.shape[0], image.shape[1])
+        pictures[name] = pixels.encode_png(image)
+        figures.append(StoredFigure(figure.name, name, size, figure.alt, figure.caption, figure.scale, figure.kind))
+    return Packed(Record(tuple(figures), to_json(drawing.facts)), pictures)
+
+
 class Store:
     """Drawings by key, in a folder that may be deleted at any time between builds."""
 
@@ -64,23 +85,12 @@ class Store:
             return None
         return record
 
-    def put(self, key: str, drawing: Drawing) -> Record:
+    def put(self, key: str, packed: Packed) -> Record:
         """Keep a drawing; the record is written last, so it never names a picture that is not there."""
-        figures = tuple(
-            StoredFigure(
-                figure.name,
-                self._put_picture(figure.pixels),
-                (figure.pixels.shape[0], figure.pixels.shape[1]),
-                figure.alt,
-                figure.caption,
-                figure.scale,
-                figure.kind,
-            )
-            for figure in drawing.figures
-        )
-        record = Record(figures, drawing.facts)
-        write_atomically(self._record_path(key), json.dumps(to_json(record)).encode())
-        return record
+        for name, data in packed.pictures.items():
+            self._put_picture(name, data)
+        write_atomically(self._record_path(key), json.dumps(to_json(packed.record)).encode())
+        return packed.record
 
     def picture(self, name: str) -> Pixels:
         """The pixels of a stored picture; OSError if the store was damaged meanwhile."""
@@ -103,14 +113,12 @@ class Store:
                 path.unlink(missing_ok=True)
         return gone
 
-    def _put_picture(self, image: Pixels) -> str:
-        name = blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).hexdigest()
+    def _put_picture(self, name: str, data: bytes) -> None:
         path = self._picture_path(name)
         if not path.exists():
-            write_atomically(path, pixels.encode_png(image))
+            write_atomically(path, data)
         else:
             os.utime(path)
-        return name
 
     def _record_path(self, key: str) -> Path:
         return self._records / key[:2] / f"{key}.json"

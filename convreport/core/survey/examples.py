@@ -1,14 +1,24 @@
 """The pictures among which units find what they answer to, as sections see them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from convreport.core.base.errors import ModelError
 from convreport.core.survey.tally import Tally
 
 if TYPE_CHECKING:
+    from convreport.core.network.card import ModelCard
     from convreport.core.pictures.sample import Sample
     from convreport.core.seam import Network
+    from convreport.core.survey.shards import Surveyor
+
+
+class PicturesAwayError(Exception):
+    """These pictures, by their numbers, are not where this process could read them: they must be brought to it."""
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        super().__init__(tuple(numbers))
+        self.numbers = tuple(numbers)
 
 
 class Survey:
@@ -58,4 +68,21 @@ class Examples(Protocol):
 
     def survey(self, net: "Network", layers: Sequence[str], fit: str) -> Survey:
         """Show all of them to a network, once for these layers."""
+        ...
+
+    def survey_by(
+        self, surveyor: "Surveyor", card: "ModelCard", rests_on: str, layers: Sequence[str], fit: str
+    ) -> Survey:
+        """The same, by somebody who has the network; `rests_on` is what that says of itself."""
+        ...
+
+    def abroad(self, brought: Mapping[int, bytes]) -> "Examples":
+        """As a process sees them that may not share the disk, and was brought the files of some.
+
+        Its `samples` raises PicturesAwayError for what is neither there nor brought.
+        """
+        ...
+
+    def files(self, numbers: Iterable[int]) -> dict[int, bytes]:
+        """The files of these pictures as they are, to be brought elsewhere; empty ones for what is gone."""
         ...

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from convreport.core.seam import Responses
 
 KEPT = 9  # strongest responses a unit
 BINS = 32  # of a unit's histogram
+FINEST = 2.0**-16  # of the largest value: a bin is no narrower
+TINY = 2.0**-40  # nor than this
 ALIKE = 0.95  # cosine of kernels, and correlation of responses, above which two units are near-duplicates
 MOST_PAIRS = 200  # near-duplicate kernels a layer, whose responses are correlated
 
@@ -18,42 +21,62 @@ Pairs = Sequence[tuple[int, int, float]]  # two units, and the cosine of their k
 
 @dataclass
 class Spread:
-    """A histogram a unit, whose range doubles whenever a value falls out of it: `low` and `width` (units,) of its bins."""
+    """A histogram a unit whose bins depend on the values alone, not on their order: (units,) `low` and `width`.
+
+    A bin is as wide as the smallest power of two with which all values fall into BINS bins, and no narrower than a
+    fraction of the largest; `low` is the multiple of it at or below the least value.
+    """
 
     low: Array
     width: Array
     counts: Array
 
     @classmethod
-    def around(cls, values: Array) -> "Spread":
-        """Empty bins around the first values, (n, units)."""
-        low = values.min(0).astype(np.float64)
-        span = values.max(0) - low
-        least = np.maximum(np.abs(low) * 2.0**-10, 1e-12)
-        return cls(low, np.maximum(span, least) / BINS, np.zeros((values.shape[1], BINS), np.int64))
+    def of(cls, values: Array) -> "Spread":
+        """That of values (n, units)."""
+        values = values.astype(np.float64)
+        least, most = values.min(0), values.max(0)
+        finest = np.maximum(np.maximum(np.abs(least), np.abs(most)) * FINEST, TINY)
+        width = 2.0 ** np.ceil(np.log2(np.maximum((most - least) / BINS, finest)))
+        too_narrow = np.floor(most / width) - np.floor(least / width) >= BINS
+        width = np.where(too_narrow, width * 2, width)
+        first = np.floor(least / width)
+        place = np.clip(np.floor(values / width) - first, 0, BINS - 1).astype(np.int64)
+        counts = np.zeros((values.shape[1], BINS), np.int64)
+        np.add.at(counts, (np.arange(values.shape[1])[None, :], place), 1)
+        return cls(first * width, width, counts)
 
-    def add(self, values: Array) -> None:
-        """Count values (n, units)."""
-        self._reach(values.max(0))
-        self._reach(values.min(0))
-        place = np.clip((values - self.low) // self.width, 0, BINS - 1).astype(int)
-        np.add.at(self.counts, (np.arange(values.shape[1])[None, :], place), 1)
+    def joined(self, other: "Spread") -> "Spread":
+        """That of both sets of values."""
+        width = np.maximum(self.width, other.width)
+        both = [one._in_bins(width) for one in (self, other)]
+        while (
+            apart := np.maximum(*(last for _, last, _ in both)) - np.minimum(*(first for first, _, _ in both)) >= BINS
+        ).any():
+            width = np.where(apart, width * 2, width)
+            both = [one._in_bins(width) for one in (self, other)]
+        low = np.minimum(*(first for first, _, _ in both))
+        counts = np.zeros_like(self.counts)
+        for _, _, places in both:
+            which = places.counts > 0
+            rows = np.nonzero(which)[0]
+            np.add.at(counts, (rows, (places.at - low[:, None])[which].astype(np.int64)), places.counts[which])
+        return Spread(low * width, width, counts)
 
-    def _reach(self, row: Array) -> None:
-        while (above := row > self.low + BINS * self.width * (1 + 1e-9)).any():
-            self._double(above, 0)
-        while (below := row < self.low).any():
-            self.low = np.where(below, self.low - BINS * self.width, self.low)
-            self._double(below, BINS // 2)
+    def _in_bins(self, width: Array) -> tuple[Array, Array, "_Places"]:
+        """(number of the first filled bin, of the last, numbers and counts of all) with bins of that width."""
+        at = np.floor((self.low / self.width)[:, None] + np.arange(BINS))
+        at = np.floor(at * (self.width / width)[:, None])  # both are powers of two
+        filled = self.counts > 0
+        first = np.where(filled, at, np.inf).min(1)
+        last = np.where(filled, at, -np.inf).max(1)
+        return first, last, _Places(at, self.counts)
 
-    def _double(self, which: Array, into: int) -> None:
-        """Join the bins of these units two by two, into the half that begins at `into`."""
-        joined = self.counts[which].reshape(-1, BINS // 2, 2).sum(2)
-        self.counts[which] = 0
-        rows = self.counts[which]
-        rows[:, into : into + BINS // 2] = joined
-        self.counts[which] = rows
-        self.width = np.where(which, self.width * 2, self.width)
+
+@dataclass(frozen=True)
+class _Places:
+    at: Array
+    counts: Array
 
 
 @dataclass
@@ -105,6 +128,17 @@ class Tally:
         """All but the suspects, which follow from the model."""
         return {name: value for name, value in vars(self).items() if name != "suspects"}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """As it is sent: of the groups only those that occur."""
+        known = np.flatnonzero(self.members)
+        return {**vars(self), "drive": (self.drive[:, known], known)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        columns, known = state["drive"]
+        drive = np.zeros((len(columns), len(state["members"])))
+        drive[:, known] = columns
+        vars(self).update(state | {"drive": drive})
+
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, Array], suspects: Pairs) -> "Tally":
         """What `arrays` gave."""
@@ -118,12 +152,11 @@ class Tally:
         self.pictures = self.pictures + len(numbers)
 
     def _count(self, seen: Responses, groups: Array) -> None:
-        if not self.pictures[0]:
+        spread = Spread.of(seen.most)
+        if self.pictures[0]:
+            spread = Spread(self.low, self.width, self.counts).joined(spread)
+        else:
             self.origin = seen.mean.mean(0).astype(np.float64)
-            first = Spread.around(seen.most)
-            self.low, self.width = first.low, first.width
-        spread = Spread(self.low, self.width, self.counts)
-        spread.add(seen.most)
         self.low, self.width, self.counts = spread.low, spread.width, spread.counts
         self.most = np.maximum(self.most, seen.most.max(0))
         self.least = np.minimum(self.least, seen.least.min(0))
@@ -145,8 +178,7 @@ class Tally:
             values = np.concatenate([self.best[unit], seen.most[new, unit]])
             who = np.concatenate([self.who[unit], numbers[new]])
             cells = np.concatenate([self.cells[unit], np.array(places, np.int32)])
-            known = np.where(who < 0, np.iinfo(np.int64).max, who)  # of equals the earlier picture
-            order = np.lexsort((known, -values))[:KEPT]
+            order = _strongest(values, who)
             self.best[unit], self.who[unit], self.cells[unit] = values[order], who[order], cells[order]
 
     def _correlate(self, maps: Array) -> None:
@@ -154,6 +186,40 @@ class Tally:
             x = maps[..., first].astype(np.float64) - self.origin[first]
             y = maps[..., second].astype(np.float64) - self.origin[second]
             self.pairs[row] += (x.size, x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum())
+
+    def joined(self, other: "Tally") -> "Tally":
+        """That of both sets of pictures, which have none in common.
+
+        It minds neither order nor grouping, but for the last digits of sums. The sums of `pairs` are brought from the
+        other's origin to this one's: with x' = x + d, sum x' y' = sum x y + dx sum y + dy sum x + n dx dy.
+        """
+        if not (self.pictures[0] and other.pictures[0]):
+            return self if self.pictures[0] else other
+        best, who, cells = (
+            np.concatenate([getattr(self, name), getattr(other, name)], 1) for name in ("best", "who", "cells")
+        )
+        order = _strongest(best, who)
+        spread = Spread(self.low, self.width, self.counts).joined(Spread(other.low, other.width, other.counts))
+        sums = {
+            name: getattr(self, name) + getattr(other, name)
+            for name in ("total", "positive", "full", "answering", "drive", "members", "pictures")
+        }
+        return Tally(
+            best=np.take_along_axis(best, order, 1), who=np.take_along_axis(who, order, 1),
+            cells=np.take_along_axis(cells, order[..., None], 1), most=np.maximum(self.most, other.most),
+            least=np.minimum(self.least, other.least), pairs=self.pairs + other._pairs_about(self.origin),
+            origin=self.origin, low=spread.low, width=spread.width, counts=spread.counts, suspects=self.suspects, **sums,
+        )  # fmt: skip
+
+    def _pairs_about(self, origin: Array) -> Array:
+        """`pairs` as they were if the means taken off had been those of `origin`."""
+        if not self.suspects:
+            return self.pairs
+        first, second = (np.array([pair[place] for pair in self.suspects]) for place in (0, 1))
+        dx, dy = (self.origin[which] - origin[which] for which in (first, second))
+        n, x, y, xx, yy, xy = self.pairs.T
+        moved = (n, x + n * dx, y + n * dy, xx + 2 * dx * x + n * dx * dx, yy + 2 * dy * y + n * dy * dy)
+        return np.stack([*moved, xy + dx * y + dy * x + n * dx * dy], 1)
 
     @property
     def units(self) -> int:
@@ -190,6 +256,12 @@ class Tally:
         first, last = int(filled[0]), int(filled[-1])
         low = float(self.low[unit] + first * self.width[unit])
         return low, float(self.width[unit]), [int(count) for count in counts[first : last + 1]]
+
+
+def _strongest(values: Array, who: Array) -> Array:
+    """The places of the KEPT highest along the last axis, in falling order; of equals the earlier picture."""
+    known = np.where(who < 0, np.iinfo(np.int64).max, who)
+    return np.lexsort((known, -values))[..., :KEPT]
 
 
 def _first_peak(plane: Array) -> tuple[int, int, int, int]:

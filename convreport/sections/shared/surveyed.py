@@ -10,8 +10,8 @@ from convreport.core.seam import Network
 from convreport.core.survey.examples import Survey
 
 SHAPED_BY = (
-    "convreport.core.survey.conduct", "convreport.core.survey.tally", "convreport.core.pictures.fitting",
-    "convreport.sections.shared.surveyed",
+    "convreport.core.survey.conduct", "convreport.core.survey.shards", "convreport.core.survey.tally",
+    "convreport.core.pictures.fitting", "convreport.sections.shared.surveyed",
 )  # fmt: skip
 
 

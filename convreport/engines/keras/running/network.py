@@ -15,14 +15,13 @@ from convreport.core.ascent.precision import Decisions
 from convreport.core.ascent.recipes import Recipe
 from convreport.core.ascent.stage import preprocessed
 from convreport.core.base.errors import ModelError
-from convreport.core.base.files import digest
 from convreport.core.base.kinds import Array, Pixels
 from convreport.core.network.card import ModelCard
 from convreport.core.network.kernels import Kernel
 from convreport.core.pictures.fitting import planes_for, size_for
 from convreport.core.pictures.sample import Sample
 from convreport.core.seam import Look, Means, Responses, Targets
-from convreport.engines.code import shape, versions
+from convreport.engines.code import rests_on
 from convreport.engines.keras import runtime
 from convreport.engines.keras.load import Loaded
 from convreport.engines.keras.running import kernels, observe
@@ -40,7 +39,7 @@ class KerasNetwork:
 
     def __init__(self, loaded: Loaded, means: Means | None = None) -> None:
         self.card: ModelCard = loaded.card
-        self.rests_on = digest(shape("keras", ["observe"]), versions("keras"))
+        self.rests_on = rests_on("keras")
         self.model = loaded.model
         self._understood = loaded.understood
         self._calls = {call.path: call for call in loaded.understood.wiring.calls}

@@ -1,0 +1,194 @@
+"""A pass over the examples in shards, each tallied by itself wherever that is, and joined in the order of the pictures."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from typing import Any, Protocol
+
+import numpy as np
+
+from convreport.core.base.errors import ImageError
+from convreport.core.base.kinds import Array
+from convreport.core.network import kernels
+from convreport.core.network.circuits import Circuits
+from convreport.core.pictures.sample import Sample
+from convreport.core.seam import Network
+from convreport.core.survey.tally import ALIKE, MOST_PAIRS, Pairs, Tally
+
+BLOCK = 64  # pictures that are read while those before them are looked at
+SHARD = 128  # pictures that are tallied by themselves: sums are joined shard by shard, so they do not depend on who made them
+BATCH = 16  # pictures of 224 x 224 a call of the network; fewer larger ones, more small ones up to a block
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What is asked of every shard: the layers, how pictures are fed, the groups they may belong to, and of each layer the
+    pairs of units with nearly the same kernel, whose responses are compared.
+    """
+
+    layers: tuple[str, ...]
+    fit: str
+    groups: tuple[str, ...]
+    suspects: Mapping[str, Pairs]
+
+
+@dataclass
+class Part:
+    """What came of some pictures: tallies by layer, why a layer has none, and how many could not be read, and why the first."""
+
+    tallies: dict[str, Tally]
+    failures: dict[str, str] = field(default_factory=dict)
+    skipped: int = 0
+    reason: str = ""
+
+    @classmethod
+    def empty(cls, units: Mapping[str, int], asked: Pass) -> "Part":
+        """Before the first picture."""
+        return cls({path: Tally.empty(units[path], len(asked.groups), asked.suspects[path]) for path in asked.layers})
+
+    def joined(self, after: "Part") -> "Part":
+        """With what came of later pictures."""
+        return Part(
+            {path: tally.joined(after.tallies[path]) for path, tally in self.tallies.items()},
+            after.failures | self.failures,
+            self.skipped + after.skipped,
+            self.reason or after.reason,
+        )
+
+
+class Pictures(Protocol):
+    """What a shard must know of the examples (see `survey.examples`)."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        ...
+
+    def said(self, number: int) -> str:
+        """The group a picture belongs to."""
+        ...
+
+    def samples(self, numbers: Iterable[int]) -> Iterator[Sample | None]:
+        """These pictures in order; None for what cannot be read."""
+        ...
+
+
+class Surveyor(Protocol):
+    """Who shows pictures to a network."""
+
+    def suspects(self, layers: Sequence[str]) -> Mapping[str, Pairs]:
+        """Of each layer the pairs of units with nearly the same kernel."""
+        ...
+
+    def parts(self, examples: Pictures, asked: Pass, starts: Sequence[int]) -> Iterator[Part]:
+        """Of each shard, by the number of its first picture, what came of it, in that order."""
+        ...
+
+
+class Here:
+    """A surveyor in one process: the next pictures are read while these are looked at."""
+
+    def __init__(self, net: Network) -> None:
+        self._net = net
+
+    def suspects(self, layers: Sequence[str]) -> Mapping[str, Pairs]:
+        """By the kernels."""
+        return suspects(self._net, layers)
+
+    def parts(self, examples: Pictures, asked: Pass, starts: Sequence[int]) -> Iterator[Part]:
+        """One after the other."""
+        if starts:
+            blocks = _blocks(examples, starts[0], examples.count)
+            for _ in starts:
+                yield _tallied(self._net, examples, asked, islice(blocks, SHARD // BLOCK))
+
+
+def shard(net: Network, examples: Pictures, asked: Pass, first: int) -> Part:
+    """What came of the shard that begins with that picture."""
+    return _tallied(net, examples, asked, _blocks(examples, first, min(first + SHARD, examples.count)))
+
+
+def suspects(net: Network, layers: Sequence[str]) -> dict[str, Pairs]:
+    """Of each layer the pairs of units with nearly the same kernel: only their responses need be compared."""
+    circuits = Circuits(net.card)
+    found: dict[str, Pairs] = {}
+    for path in layers:
+        maker = circuits.maker(path)
+        kernel = net.kernel(maker) if maker else None
+        found[path] = kernels.alike(kernel, ALIKE, MOST_PAIRS) if kernel is not None else []
+    return found
+
+
+def _tallied(
+    net: Network, examples: Pictures, asked: Pass, blocks: Iterable[tuple[list[int], list[Sample | None]]]
+) -> Part:
+    part = Part.empty({path: net.card.layer(path).units for path in asked.layers}, asked)
+    place = {said: index for index, said in enumerate(asked.groups)}
+    for numbers, block in blocks:
+        for some, planes, raw in _together(numbers, _read_by(net, block, asked.fit, part)):
+            groups = np.array([place.get(examples.said(number), -1) for number in some])
+            _tally(part, net, planes, raw, np.array(some), groups)
+    return part
+
+
+def _blocks(examples: Pictures, begin: int, end: int) -> Iterator[tuple[list[int], list[Sample | None]]]:
+    """The pictures' numbers and what was read, BLOCK by BLOCK; the next block is read while this one is looked at."""
+
+    def read(first: int) -> tuple[list[int], list[Sample | None]]:
+        numbers = list(range(first, min(first + BLOCK, end)))
+        return numbers, list(examples.samples(numbers))
+
+    starts = list(range(begin, end, BLOCK))
+    with ThreadPoolExecutor(1) as pool:
+        ahead: Future[Any] | None = pool.submit(read, starts[0]) if starts else None
+        for place in range(len(starts)):
+            assert ahead is not None
+            block = ahead.result()
+            ahead = pool.submit(read, starts[place + 1]) if place + 1 < len(starts) else None
+            yield block
+
+
+def _read_by(net: Network, block: Sequence[Sample | None], fit: str, part: Part) -> list[tuple[Array, bool] | None]:
+    """What the network reads of each picture; None, counted, for what it cannot."""
+    read: list[tuple[Array, bool] | None] = []
+    for sample in block:
+        try:
+            read.append(None if sample is None else (net.read(sample, fit), sample.raw))
+            reason = "it cannot be read as a picture"
+        except ImageError as error:
+            read.append(None)
+            reason = error.message
+        if read[-1] is None:
+            part.skipped += 1
+            part.reason = part.reason or reason
+    return read
+
+
+def _together(
+    numbers: Sequence[int], read: Sequence[tuple[Array, bool] | None]
+) -> Iterator[tuple[list[int], Array, bool]]:
+    """Pictures of one size in batches: their numbers, what is read of them, and whether they are fed as they are."""
+    known = [(number, *one) for number, one in zip(numbers, read, strict=True) if one is not None]
+    known.sort(key=lambda one: (one[1].shape, one[2], one[0]))
+    for (_, raw), group in groupby(known, key=lambda one: (one[1].shape, one[2])):
+        same = list(group)
+        area = same[0][1].shape[0] * same[0][1].shape[1]
+        size = min(max(BATCH * 224 * 224 // area, 1), BLOCK)
+        for first in range(0, len(same), size):
+            some = same[first : first + size]
+            yield [one[0] for one in some], np.stack([one[1] for one in some]), raw
+
+
+def _tally(part: Part, net: Network, planes: Array, raw: bool, numbers: Array, groups: Array) -> None:
+    left = [path for path in part.tallies if path not in part.failures]
+    if not left:
+        return
+    seen = net.observe(planes, list(part.tallies), raw=raw)
+    for path in left:
+        if path not in seen:
+            part.failures[path] = f"{net.card.name} never ran the layer {path}."
+        elif not (np.isfinite(seen[path].most).all() and np.isfinite(seen[path].least).all()):
+            part.failures[path] = f"The layer {path} of {net.card.name} answers with NaN or infinity to an example."
+        else:
+            part.tallies[path].add(seen[path], numbers, groups)

@@ -1,0 +1,228 @@
+"""A crew: the workers of a Dask cluster, as hands of a build."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from convreport.core.base import events
+from convreport.core.base.errors import ConvreportError, ImageError, ModelError
+from convreport.core.base.events import Emit
+from convreport.core.base.files import write_atomically
+from convreport.core.network.layers import paths
+from convreport.core.survey import shards
+from convreport.core.survey.shards import Part, Pass, Pictures
+from convreport.core.survey.tally import Pairs
+from convreport.engines.code import rests_on
+from convreport.sections.shared.surveyed import surveyed_layers
+from convreport.workers import hand
+from convreport.workers.foreman import Foreman, Killed, Task
+from convreport.workers.hand import UnopenedError
+from convreport.workers.jobs import Done, Job, failed
+from convreport.workers.order import Order, made_of
+
+PENDING = 4  # shards a worker that may be done before an earlier one: they wait in memory to be joined in order
+
+
+class Crew:
+    """Hands of a cluster: `order` is what its workers must know, `decisions` the file of the precisions decided on."""
+
+    def __init__(self, client: Any, order: Order, decisions: Path, emit: Emit) -> None:
+        self._client, self._order, self._decisions, self._emit = client, order, decisions, emit
+        self._foreman = Foreman(client, self._hire)
+        self._absent: set[int] = set()  # pictures that some worker did not find where the client has them
+        self._took: Callable[[Done], None] = _nobody
+        self._parts: dict[int, Part] = {}  # of the survey, by their first pictures, that wait for earlier ones
+        self._next = 0  # the shard that is to be joined next
+        self._pairs: Mapping[str, Pairs] | None = None
+        self._unopened: UnopenedError | None = None
+
+    @property
+    def width(self) -> int:
+        """Two jobs a worker keep it from waiting."""
+        return 2 * max(len(self._foreman.workers), 1)
+
+    def draw(self, jobs: Sequence[Job], took: Callable[[Done], None]) -> None:
+        """All jobs; those that rest on the survey of the examples after that, which is conducted beside the others.
+
+        Raises UnopenedError where a worker cannot open the model, LostError where nobody is left.
+        """
+        self._took = took
+        for job in sorted(jobs, key=lambda job: job.climbs):  # those that cannot be divided first
+            if not job.surveys:
+                self._foreman.add(self._task(job, ()))
+        surveyed = [job for job in jobs if job.surveys]
+        if surveyed:
+            self._survey()
+        self._work()
+        for job in surveyed:
+            self._foreman.add(self._task(job, ()))
+        self._work()
+
+    # -- who is fit
+
+    def _hire(self, address: str) -> bool:
+        """Is a worker of our versions, and does it have all it needs now?"""
+        try:
+            there = self._on(address, hand.about)
+        except Exception as error:
+            self._refuse(address, f"convreport cannot be imported there ({type(error).__name__}: {error})")
+            return False
+        differing = [(name, ours) for name, ours in made_of().items() if there.get(name) != ours]
+        if differing:
+            said = ", ".join(f"{name} {there.get(name, 'none')}, not {ours}" for name, ours in differing)
+            self._refuse(address, f"it has {said}")
+            return False
+        self._instruct(address)
+        return True
+
+    def _refuse(self, address: str, why: str) -> None:
+        self._emit(events.Warned(f"The worker {address} is left out: {why}.", "Install there what is here."))
+
+    def _instruct(self, address: str) -> None:
+        """Tell a worker what is to be drawn, and bring it the model's files where it does not have them."""
+        scope = self._order.scope
+        examples = None if scope.examples is None else scope.examples.abroad({})
+        for path in self._on(address, hand.take, replace(self._order, scope=replace(scope, examples=examples))):
+            self._on(address, hand.bring, self._order.name, path, Path(path).read_bytes())
+
+    def _on(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        return self._client.run(function, *arguments, workers=[address])[address]
+
+    # -- drawing
+
+    def _work(self, enough: Callable[[], bool] = lambda: False) -> None:
+        """Take what comes, until nothing is left or it is enough."""
+        if enough():
+            return
+        for task, value in self._foreman.results():
+            self._settle(task, value)
+            if enough():
+                return
+
+    def _settle(self, task: Task, value: Any) -> None:
+        """What came of a task, to whoever asked for it."""
+        if isinstance(value, ConvreportError):
+            self._unopened = value if isinstance(value, UnopenedError) else None
+            raise value
+        if isinstance(value, Exception):
+            raise ModelError(f"A worker failed ({type(value).__name__}: {value}).", "--workers 1 draws in one process.")
+        if isinstance(value, Killed):
+            task.about.killed(value.times)
+        elif value.absent:
+            self._absent.update(value.absent)
+            self._foreman.add(task.about.again(value.absent), first=True)
+        else:
+            if value.decided:
+                self._remember(value.decided)
+            task.about.done(value.value)
+
+    def _task(self, job: Job, absent: Sequence[int]) -> Task:
+        def arguments() -> tuple[Any, ...]:
+            return self._order.name, job, self._decided(), self._brought(absent)
+
+        about = _About(
+            self._took,
+            lambda times: self._took(Done(job, tuple(failed(job, _killed(times))), 0.0)),
+            partial(self._task, job),
+        )
+        parts = lambda: [self._task(one, absent) for one in job.alone()]  # noqa: E731
+        return Task(hand.draw, arguments, about, job.group, pilot=job.climbs, parts=parts)
+
+    def _brought(self, absent: Sequence[int]) -> dict[int, bytes]:
+        examples = self._order.scope.examples
+        return examples.files(absent) if examples is not None and absent else {}
+
+    def _decided(self) -> dict[str, str]:
+        with suppress(OSError, ValueError):
+            return dict(json.loads(self._decisions.read_bytes()))
+        return {}
+
+    def _remember(self, decided: Mapping[str, str]) -> None:
+        """What a worker decided; what was decided before stands."""
+        known = self._decided()
+        if set(decided) - set(known):
+            write_atomically(self._decisions, json.dumps({**decided, **known}, indent=1).encode())
+
+    # -- the survey
+
+    def _survey(self) -> None:
+        """Conduct it, and let all workers know what came of it; what went wrong is kept with it for whoever asks."""
+        scope = self._order.scope
+        assert scope.examples is not None
+        layers = paths(surveyed_layers(scope))
+        with suppress(ImageError, ModelError):
+            scope.examples.survey_by(self, scope.card, rests_on(scope.card.engine), layers, scope.fit)
+        if self._unopened is not None:  # that is no fault of the survey
+            raise self._unopened
+        for address in self._foreman.workers:
+            self._instruct(address)
+
+    def suspects(self, layers: Sequence[str]) -> Mapping[str, Pairs]:
+        """As a Surveyor: one worker says."""
+
+        def said(pairs: Mapping[str, Pairs]) -> None:
+            self._pairs = pairs
+
+        def again(absent: Sequence[int]) -> Task:
+            about = _About(said, lambda times: said({layer: [] for layer in layers}), again)
+            return Task(hand.suspects, lambda: (self._order.name, layers), about, "suspects")
+
+        self._pairs = None
+        self._foreman.add(again(()))
+        self._work(lambda: self._pairs is not None)
+        assert self._pairs is not None
+        return self._pairs
+
+    def parts(self, examples: Pictures, asked: Pass, starts: Sequence[int]) -> Iterator[Part]:
+        """As a Surveyor: every worker tallies shards; they are handed on in order, and few wait for that."""
+        self._parts.clear()
+        self._next = starts[0] if starts else 0
+        for first in starts:
+            self._foreman.add(self._shard(asked, examples.count, first, starts))
+        for first in starts:
+            self._next = first
+            self._work(lambda first=first: first in self._parts)  # type: ignore[misc]
+            yield self._parts.pop(first)
+
+    def _shard(self, asked: Pass, count: int, first: int, starts: Sequence[int]) -> Task:
+        last = min(first + shards.SHARD, count)
+        units = {path: self._order.scope.card.layer(path).units for path in asked.layers}
+
+        def lost(times: int) -> None:
+            part = Part.empty(units, asked)
+            part.skipped, part.reason = last - first, _killed(times)
+            self._parts[first] = part
+
+        def soon() -> bool:
+            return first - self._next <= PENDING * shards.SHARD * max(len(self._foreman.workers), 1)
+
+        def again(absent: Sequence[int]) -> Task:
+            def arguments() -> tuple[Any, ...]:
+                lacking = {*absent, *(number for number in range(first, last) if self._absent)}
+                return self._order.name, asked, first, self._brought(sorted(lacking))
+
+            about = _About(partial(self._parts.__setitem__, first), lost, again)
+            return Task(hand.shard, arguments, about, "survey", ready=soon)
+
+        return again(())
+
+
+class _About:
+    """Who asked for a task: what to do when it is done, when it killed its workers, and the task again with pictures."""
+
+    def __init__(
+        self, done: Callable[[Any], None], killed: Callable[[int], None], again: Callable[[Sequence[int]], Task]
+    ) -> None:
+        self.done, self.killed, self.again = done, killed, again
+
+
+def _nobody(done: Done) -> None:
+    """Nobody asked."""
+
+
+def _killed(times: int) -> str:
+    return f"its worker died {times} times: it may lack memory, or the model's code ended the process"
