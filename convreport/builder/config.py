@@ -60,6 +60,13 @@ def make_plan(words: Mapping[str, Any], file: Path | None, sections: Registry) -
     return _plan({**(_read(found, sections, mistakes) if found else {}), **words}, sections, mistakes, AtHand())
 
 
+def make_plans(
+    words: Mapping[str, Any], each: Sequence[Mapping[str, Any]], file: Path | None, sections: Registry
+) -> list[Plan]:
+    """A Plan a model: `each` has what is said of one, over the `words` that are said of all; none: one plan of these."""
+    return [make_plan({**words, **one}, file, sections) for one in each or [{}]]
+
+
 def plan_of(said: Mapping[str, Any], sections: Registry, at_hand: AtHand) -> Plan:
     """A Plan of options by the names they have in a file, as Python values; files of the working directory are not read."""
     mistakes: list[UsageError] = []

@@ -2,11 +2,11 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from convreport.book.folder import Atlas
@@ -32,44 +32,61 @@ TRIED = 2  # jobs of patterns by which their pace is judged
 READING = 0.01  # seconds an example takes, read and seen (measured: 90 photos a second)
 
 
-@contextmanager
-def hired(plan: Plan, atlas: Atlas, scope: Scope, found: Found, emit: Emit) -> Iterator[Hands]:
-    """The hands that `plan.workers` asks for, let go at the end, whatever happens."""
-    alone = Alone(scope, found.network)
-    with ExitStack() as stack:
+class Pool:
+    """The workers that `words` names, who come when they are needed first and stay for all models of a build.
 
-        def crew(where: AbstractContextManager[object], devices: int, memory: int) -> Crew:
-            client = stack.enter_context(where)
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="convreport-")))
-            request, files = _portable(request_of(plan), found.files(), folder)
-            order = Order(uuid4().hex, request, scope, files, plan.precision, memory, devices)
-            return Crew(client, order, atlas.cache / "precision.json", emit)
+    A context; at its end nobody is left, whatever happens.
+    """
 
-        def processes(count: int) -> Crew:
-            memory = plan.memory or int(room.free() * room.SHARE)
-            where = cluster.local(count, plan.memory, dashboard=plan.dashboard)
-            emit(events.Hired(count, "processes of this machine"))
-            return crew(where, cluster.devices(), memory // count)
+    def __init__(self, words: str, memory: int, emit: Emit, *, dashboard: bool = False) -> None:
+        self._words, self._memory, self._emit, self._dashboard = words, memory, emit, dashboard
+        self._stack = ExitStack()
+        self._client: Any = None
+        self._devices = 0
+        self._each = memory  # bytes a worker may use for a batch
 
-        if plan.workers == AUTO:
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def hands(self, plan: Plan, atlas: Atlas, scope: Scope, found: Found) -> Hands:
+        """Who draws what a plan covers."""
+        alone = Alone(scope, found.network)
+        if self._words == AUTO:
             count = scope.examples.count if scope.examples is not None else 0
-            yield Growing(alone, processes, _as_many_as_fit(plan), count)
-        elif plan.workers.isdigit():
-            count = int(plan.workers)
-            yield alone if count == 1 else Late(partial(processes, count), 2 * count)
-        else:
+            most = _as_many_as_fit(plan, self._memory)
+            return Growing(alone, lambda: self._crew(plan, atlas, scope, found, most), most, count)
+        if not self._words.isdigit():
+            return Late(lambda: self._crew(plan, atlas, scope, found, 0))
+        count = int(self._words)
+        return alone if count == 1 else Late(lambda: self._crew(plan, atlas, scope, found, count), 2 * count)
 
-            def there() -> Crew:
-                emit(events.Hired(0, plan.workers))
-                return crew(cluster.remote(plan.workers), 0, plan.memory)
+    def _crew(self, plan: Plan, atlas: Atlas, scope: Scope, found: Found, count: int) -> Crew:
+        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="convreport-")))
+        request, files = _portable(request_of(plan), found.files(), folder)
+        client = self._hired(count)
+        order = Order(uuid4().hex, request, scope, files, plan.precision, self._each, self._devices)
+        return Crew(client, order, atlas.cache / "precision.json", self._emit)
 
-            yield Late(there, 1)
+    def _hired(self, count: int) -> Any:
+        """A client of `count` processes of this machine, or of the cluster that is named."""
+        if self._client is None and count:
+            self._emit(events.Hired(count, "this machine"))
+            self._devices = cluster.devices()
+            self._each = (self._memory or int(room.free() * room.SHARE)) // count
+            self._client = self._stack.enter_context(cluster.local(count, self._memory, dashboard=self._dashboard))
+        elif self._client is None:
+            self._client = self._stack.enter_context(cluster.remote(self._words))
+            self._emit(events.Hired(len(self._client.nthreads()), self._words))
+        return self._client
 
 
 class Late:
     """Hands that are hired for their first job."""
 
-    def __init__(self, hire: Callable[[], Hands], width: int) -> None:
+    def __init__(self, hire: Callable[[], Hands], width: int = 1) -> None:
         self._hire, self.width = hire, width
         self._hands: Hands | None = None
 
@@ -88,7 +105,7 @@ class Growing:
     cores leave none idle, so they can be faster by the ratio of the two at most.
     """
 
-    def __init__(self, alone: Alone, hire: Callable[[int], Hands], most: int, examples: int) -> None:
+    def __init__(self, alone: Alone, hire: Callable[[], Hands], most: int, examples: int) -> None:
         self._alone, self._hire, self._most, self._examples = alone, hire, most, examples
         self._hands: Hands | None = None
         self._seconds, self._busy, self._jobs = 0.0, 0.0, 0
@@ -103,7 +120,7 @@ class Growing:
         waiting = sorted(jobs, key=lambda job: job.surveys) if self._most > 1 else list(jobs)
         while waiting and self._hands is None:
             if self._pays(waiting):
-                self._hands = self._hire(self._most)
+                self._hands = self._hire()
                 break
             job = waiting.pop(0)
             started, busy = time.monotonic(), time.process_time()
@@ -130,12 +147,12 @@ class Growing:
         return min(float(self._most), max(cluster.cores() / max(self._busy / self._seconds, 1.0), 1.0))
 
 
-def _as_many_as_fit(plan: Plan) -> int:
+def _as_many_as_fit(plan: Plan, memory: int) -> int:
     """A worker a GPU where there are several, else one a core; as memory allows. A model at hand is not sent about unasked."""
     if plan.at_hand.model is not None or plan.at_hand.preprocess is not None:
         return 1
     gpus = cluster.devices()
-    return gpus if gpus else max(min(cluster.cores(), int((plan.memory or room.free()) / ROOM)), 1)
+    return gpus if gpus else max(min(cluster.cores(), int((memory or room.free()) / ROOM)), 1)
 
 
 def _portable(request: Request, files: Sequence[Path], folder: Path) -> tuple[Request, tuple[File, ...]]:

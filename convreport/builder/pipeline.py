@@ -1,6 +1,7 @@
 """The whole build on one page: a Plan in, an atlas on disk and events out."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from convreport.book.folder import Atlas
@@ -9,6 +10,7 @@ from convreport.builder.budget import draw_within
 from convreport.builder.drawing import Studio, draw_sections
 from convreport.builder.plan import Plan
 from convreport.core.base import events
+from convreport.core.base.errors import ConvreportError
 from convreport.core.base.events import Emit
 from convreport.core.drawing.drawn import count
 from convreport.core.drawing.scope import Scope
@@ -19,6 +21,7 @@ from convreport.sections.shelf import chosen, shelf
 from convreport.share import report
 from convreport.site import docs, pages
 from convreport.site import mkdocs as site
+from convreport.workers.foreman import LostError
 
 
 def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
@@ -26,27 +29,54 @@ def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
 
     Raises ConvreportError; what was drawn before is in the store and will not be drawn again.
     """
-    started = time.monotonic()
-    units.parse(plan.filters)  # a mistake in it costs nothing yet
-    model.name_of(plan)  # nor does a mistyped model
-    atlas = Atlas.open(plan.out, create=True)
+    return build_all([plan], emit, command=command)
+
+
+def build_all(plans: Sequence[Plan], emit: Emit, *, command: str = "") -> events.Built:
+    """The same for many models, one after the other, into the atlas of the first plan, and with its workers.
+
+    Where there are several, one that fails costs only itself: it is told, and counts as a failed drawing.
+    """
+    started, first = time.monotonic(), plans[0]
+    for plan in plans:
+        units.parse(plan.filters)  # a mistake in it costs nothing yet
+        if len(plans) == 1:
+            model.name_of(plan)  # nor does a mistyped model
+    atlas = Atlas.open(first.out, create=True)
+    counts = []
+    with hands.Pool(first.workers, first.memory, emit, dashboard=first.dashboard) as pool:
+        for plan in plans:
+            try:
+                counts.append(_draw(plan, atlas, pool, emit, command))
+            except LostError:
+                raise  # nobody would draw the next one either
+            except ConvreportError as error:
+                if len(plans) == 1 or plan.strict:
+                    raise
+                emit(events.ModelFailed(plan.name or plan.model, error.message, error.hint))
+                counts.append((0, 0, 1))
+    with atlas.locked():
+        _prune(atlas, Store(atlas.cache))
+        index = make_site(atlas, first.templates, emit)
+    new, reused, failed = (sum(numbers) for numbers in zip(*counts, strict=True))
+    built = events.Built(str(index), new, reused, failed, time.monotonic() - started)
+    emit(built)
+    return built
+
+
+def _draw(plan: Plan, atlas: Atlas, pool: hands.Pool, emit: Emit, command: str) -> tuple[int, int, int]:
+    """Draw what is missing of one model, and publish it; how many drawings are new, reused, failed."""
     store = Store(atlas.cache)
     found = model.find(plan, atlas, emit)
     scope = covered(plan, found.card, emit, atlas.cache)
     for section in plan.sections:
         section.subjects(scope)  # a wrong class or layer is told before anything is drawn
-    with hands.hired(plan, atlas, scope, found, emit) as hired:
-        studio = Studio(scope, plan, store, hired, emit)
-        drawn = draw_within(plan.budget, studio, found.network) if plan.budget else draw_sections(plan.sections, studio)
+    studio = Studio(scope, plan, store, pool.hands(plan, atlas, scope, found), emit)
+    drawn = draw_within(plan.budget, studio, found.network) if plan.budget else draw_sections(plan.sections, studio)
     with atlas.locked():
         publishing.publish(atlas, store, scope, plan.sections, drawn, command, settings.published(plan))
-        _prune(atlas, store)
         recall.remember(atlas, scope.card.slug, plan)
-        index = make_site(atlas, plan.templates, emit)
-    new, reused, failed = count([one for section in drawn for one in section.drawn])
-    built = events.Built(str(index), new, reused, failed, time.monotonic() - started)
-    emit(built)
-    return built
+    return count([one for section in drawn for one in section.drawn])
 
 
 def covered(plan: Plan, card: ModelCard, emit: Emit, scratch: Path) -> Scope:

@@ -10,8 +10,10 @@ import typer
 
 from convreport import __version__
 from convreport.cli import commands, options
-from convreport.cli.extended import Commands, More, extended
+from convreport.cli.extended import Commands, More, extended, said_by
+from convreport.cli.lists import listed
 from convreport.cli.sentences import sentences
+from convreport.core.base.errors import UsageError
 
 if TYPE_CHECKING:
     from convreport.builder.plan import Plan
@@ -66,7 +68,12 @@ def _help(word: "Word") -> str:
 @app.command()
 @extended(_words_of_sections)
 def build(
-    model: Annotated[Optional[str], typer.Argument(help="When left out, " + options.KINDS)] = None,
+    model: Annotated[
+        Optional[list[str]], typer.Argument(help="One or several. When left out, " + options.KINDS)
+    ] = None,
+    models: Annotated[
+        Optional[Path], typer.Option(help="A file of further models, one a line, each with options of its own.")
+    ] = None,
     out: options.Out = None,
     name: options.Name = None,
     images: options.Images = None,
@@ -105,18 +112,29 @@ def build(
     *,
     more: Mapping[str, Any],
 ) -> None:
-    """Build an atlas of MODEL, or bring it up to date."""
-    words = _said(locals(), "more") | {name: value for name, value in more.items() if value is not None}
+    """Build an atlas of MODEL, or of several, or bring it up to date."""
+    words = _said(locals(), "more", "model", "models") | {
+        key: value for key, value in more.items() if value is not None
+    }
     from convreport import sections as registry
     from convreport.builder import pipeline
-    from convreport.builder.config import make_plan
+    from convreport.builder.config import make_plans
     from convreport.cli import console
 
     with sentences(), console.listening(as_json=as_json, quiet=quiet) as emit:
-        plan = make_plan(words, config, registry)
-        built = pipeline.build(plan, emit, command=_command())
+        each = [{"model": one} for one in model or ()] + (listed(models, _words_of_line) if models else [])
+        built = pipeline.build_all(make_plans(words, each, config, registry), emit, command=_command())
         if built.failed:
             raise typer.Exit(1)
+
+
+def _words_of_line(line: list[str]) -> dict[str, Any]:
+    """What a line of a file of models says, as `build` understands it; UsageError for what it does not."""
+    given = said_by("build", line)
+    models: list[str] = given.pop("model") or []
+    if len(models) != 1 or given.pop("models", None) is not None:
+        raise UsageError(f"A line of --models names one model first, not '{shlex.join(line)}'.", "vgg16 --weights none")
+    return {"model": models[0], **_said(given)}
 
 
 @app.command()

@@ -152,7 +152,9 @@ class Plain:
     def __call__(self, event: Event) -> None:
         """Say it in a line, or not at all."""
         line = _line(event)
-        if line and not (self._quiet and not isinstance(event, events.Warned | events.Failed | events.Built)):
+        if line and not (
+            self._quiet and not isinstance(event, events.Warned | events.Failed | events.ModelFailed | events.Built)
+        ):
             self._console.print(line)
 
 
@@ -225,6 +227,11 @@ def _line(event: Event) -> str | None:
             return f"  {patterns} patterns of {layers} layers, at least {preset}, about {in_words(seconds)}"
         case events.Failed(section, subject, reason, _):
             return f"[red]failed[/] {section}, {escape(subject)}: {escape(reason)}"
+        case events.ModelFailed(model, reason, hint):
+            return f"[red]failed[/] {escape(model)}: {escape(reason)}" + (f" {escape(hint)}" if hint else "")
+        case events.Hired(count, where):
+            number = f"{count} worker{'s' if count != 1 else ''}"
+            return f"[dim]{number} of {escape(where)}[/]"
         case events.SectionFinished(section, drawn, reused, failed, seconds):
             parts = [f"{drawn} drawn"] + [f"{n} {word}" for n, word in ((reused, "reused"), (failed, "failed")) if n]
             return f"  {section:12} {', '.join(parts)} [dim]({seconds:.1f} s)[/]"

@@ -8,6 +8,11 @@ from typing import Annotated, Any, Optional
 import typer
 from typer.core import TyperGroup
 
+from convreport.core.base.errors import UsageError
+
+# What typer raises for an option or a value it does not know; it brings a Click of its own, or uses the installed one.
+WrongWordsError: Any = typer.BadParameter.__base__
+
 
 @dataclass(frozen=True)
 class More:
@@ -40,6 +45,16 @@ class Commands(TyperGroup):
         """The command that is meant, with the options that sections add."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, _with_more(name) if name in _EXTENDED else command, rest
+
+
+def said_by(name: str, words: list[str]) -> dict[str, Any]:
+    """The arguments that a command would be given by these words, by their names; UsageError for what it does not know."""
+    command = _with_more(name)
+    try:
+        with command.make_context(name, words) as context:
+            return dict(context.params)
+    except WrongWordsError as error:
+        raise UsageError(f"{error.format_message().rstrip('.')}.", f"See `convreport {name} --help`.") from None
 
 
 def _without_more(function: Callable[..., Any]) -> Callable[..., Any]:

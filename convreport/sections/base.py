@@ -12,7 +12,7 @@ from convreport.core.drawing.figures import PageKind, Subject
 from convreport.core.drawing.scope import Scope
 from convreport.core.drawing.store import Record, StoredFigure
 from convreport.core.seam import Network
-from convreport.sections.telling import Alert, Line, OwnPage, Part, Place, Result, Rule, SaidClass, Strip, Units
+from convreport.sections.telling import Alert, Cell, Line, OwnPage, Part, Place, Result, Rule, SaidClass, Strip, Units
 
 F = TypeVar("F")
 H = TypeVar("H")
@@ -132,6 +132,11 @@ class Section(ABC, Generic[F, H]):
     @classmethod
     def summary(cls, book: Book) -> Iterable[Line]:
         """Its lines in the model's summary."""
+        return ()
+
+    @classmethod
+    def cells(cls, book: Book) -> Iterable[Cell]:
+        """Its columns of the table of many models."""
         return ()
 
     @classmethod

@@ -153,6 +153,15 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """What stands of a model in a column of the table of many: `value` orders it, `said` is shown."""
+
+    column: str
+    value: float
+    said: str
+
+
+@dataclass(frozen=True)
 class Strip:
     """A row of a contact sheet: its title, and published files."""
 

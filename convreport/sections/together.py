@@ -9,7 +9,7 @@ from convreport.book.values import Book, Chapter, Mosaic, ShownFigure
 from convreport.core.base.codec import to_json
 from convreport.core.pictures.samples import unique_slug
 from convreport.sections import registry
-from convreport.sections.telling import Alert, Line, Result, Rule
+from convreport.sections.telling import Alert, Cell, Line, Result, Rule
 
 MOST_LONE = 100  # pages of classes that nothing but a pattern is known of
 
@@ -35,6 +35,11 @@ def summary(book: Book) -> list[Line]:
     lines = [line for kind in registry().values() for line in kind.summary(book)]
     failed = f"{book.failed} drawing{'s' if book.failed != 1 else ''} failed"
     return [*lines, Line(failed, "bad") if book.failed else Line("nothing failed")]
+
+
+def cells(book: Book) -> dict[str, Cell]:
+    """What is measured of a model for the table of many, by column."""
+    return {cell.column: cell for kind in registry().values() for cell in kind.cells(book)}
 
 
 def cover(book: Book) -> Mosaic | None:

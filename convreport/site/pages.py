@@ -1,6 +1,7 @@
 """Books -> Markdown: one template a page, and the blocks of every section's own."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from markupsafe import Markup
 from convreport.book.values import Book, Drawing, Failure
 from convreport.core.explain import saliency
 from convreport.sections import registry, together
+from convreport.sections.telling import Cell
 from convreport.site import templating, viewer, wording
 from convreport.site.page import Page
 from convreport.site.strip import strip
@@ -26,8 +28,9 @@ def compose(books: Sequence[Book], templates: Path | None = None, reports: Mappi
     environment = templating.environment(templates)
     covers = {book.slug: together.cover(book) for book in books}
     summaries = {book.slug: together.summary(book) for book in books}
+    told = {"covers": covers, "summaries": summaries, "table": _table(books) if len(books) > 1 else None}
     pages = [
-        _page(environment, "home.md", "index.md", "Model atlas", books=books, covers=covers, summaries=summaries),
+        _page(environment, "home.md", "index.md", "Model atlas", books=books, **told),
         _page(environment, "reproduction.md", "reproduction.md", "Reproduction", books=books),
     ]
     for book in books:
@@ -145,6 +148,22 @@ class Slots:
         }
         plain = ["any"] if own and place not in ("head", "evidence") else []
         return templating.block(self._environment, name, [place, *plain], scene)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Many models side by side: the columns that sections measure, a Cell (or nothing) of each by slug, alerts by slug."""
+
+    columns: tuple[str, ...]
+    cells: Mapping[str, Mapping[str, Cell]]
+    alerts: Mapping[str, int]
+
+
+def _table(books: Sequence[Book]) -> Table:
+    cells = {book.slug: together.cells(book) for book in books}
+    columns = dict.fromkeys(column for row in cells.values() for column in row)
+    alerts = {book.slug: len([one for one in together.alerts(book) if not one.mild]) for book in books}
+    return Table(tuple(columns), cells, alerts)
 
 
 def _belongs(one: Drawing[Any] | Failure, about: Mapping[str, Any]) -> bool:

@@ -2,10 +2,11 @@
 
 import logging
 import os
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def local(count: int, memory: int, *, dashboard: bool) -> Iterator[Any]:
             with Client(cluster, set_as_default=False) as client:
                 yield client
         finally:
-            cluster.close(timeout=CLOSING)
+            _end(cluster)
 
 
 @contextmanager
@@ -79,6 +80,17 @@ def remote(address: str) -> Iterator[Any]:
             ) from None
         with client:
             yield client
+
+
+def _end(cluster: Any) -> None:
+    """Close it; what does not end by itself in a few seconds, as in the middle of a call of TensorFlow, is ended."""
+    processes = [nanny.pid for nanny in cluster.workers.values() if nanny.pid is not None]
+    with suppress(TimeoutError, OSError):
+        cluster.close(timeout=CLOSING)
+        return
+    for process in processes:
+        with suppress(OSError):
+            os.kill(process, signal.SIGKILL)
 
 
 def cores() -> int:

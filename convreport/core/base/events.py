@@ -117,6 +117,15 @@ class Failed(Event):
 
 
 @dataclass(frozen=True)
+class ModelFailed(Event):
+    """Of one of several models nothing could be drawn; the others go on."""
+
+    model: str
+    reason: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
 class SectionFinished(Event):
     """A section is through."""
 

@@ -17,7 +17,7 @@ from convreport.sections.base import Asked, Desk, Section
 from convreport.sections.gradcam import verdicts
 from convreport.sections.gradcam.drawing import Explanation
 from convreport.sections.gradcam.facts import CamFacts
-from convreport.sections.telling import Measured, OwnPage, Result, Rule, SaidClass, Strip
+from convreport.sections.telling import Cell, Measured, OwnPage, Result, Rule, SaidClass, Strip
 
 
 def _accuracy(book: Book) -> Measured:
@@ -157,6 +157,13 @@ class GradCam(Section[CamFacts, None]):
         if judged is not None and judged.wrong:
             context = {"judged": judged, "mistakes": verdicts.mistakes(judged.wrong, book)}
             yield OwnPage("mistakes.md", f"{book.name}: mistakes", "Mistakes", "mistakes", context)
+
+    @classmethod
+    def cells(cls, book: Book) -> Iterable[Cell]:
+        """How many pictures it got right, where their true class is known."""
+        judged = verdicts.judged(cls.drawn(book))
+        if judged is not None:
+            yield Cell("Accuracy", judged.right / judged.all, f"{judged.right / judged.all:.0%} of {judged.all}")
 
     @classmethod
     def compared(cls, now: Book, before: Book) -> Iterable[Result]:

@@ -108,6 +108,32 @@
     sheet.src = url;
   }
 
+  // -- the table of many models
+
+  /** A heading orders the rows by its column, the second time the other way; numbers from the largest, words from A. */
+  for (const table of document.querySelectorAll("table[data-sortable]")) {
+    const headings = [...table.tHead.rows[0].cells];
+    for (const heading of headings.filter((one) => one.hasAttribute("aria-sort"))) {
+      const button = el("button", { type: "button", className: "cr-sort" }, heading.textContent);
+      heading.replaceChildren(button);
+      button.addEventListener("click", () => {
+        const before = heading.getAttribute("aria-sort");
+        const rows = [...table.tBodies[0].rows];
+        const values = new Map(rows.map((row) => [row, row.cells[heading.cellIndex].dataset.value]));
+        const numbers = [...values.values()].every((value) => value === "" || Number.isFinite(Number(value)));
+        const rises = before === "none" ? !numbers : before === "descending";
+        headings.forEach((one) => one.hasAttribute("aria-sort") && one.setAttribute("aria-sort", "none"));
+        heading.setAttribute("aria-sort", rises ? "ascending" : "descending");
+        rows.sort((one, other) => {
+          const [a, b] = [values.get(one), values.get(other)];
+          if (a === "" || b === "") return (a === "") - (b === ""); // what was not measured stands last
+          return (numbers ? a - b : a.localeCompare(b)) * (rises ? 1 : -1);
+        });
+        table.tBodies[0].append(...rows);
+      });
+    }
+  }
+
   // -- the dialog, one a page
 
   const dialog = el("dialog", { className: "cr-dialog" });
