@@ -196,7 +196,7 @@ def threads(*arguments, **words):
     from distributed import Client, LocalCluster
 
     with LocalCluster(
-        1, processes=False, threads_per_worker=1, protocol="tcp", host="127.0.0.1", dashboard_address="127.0.0.1:0",
+        n_workers=1, processes=False, threads_per_worker=1, protocol="tcp", host="127.0.0.1", dashboard_address="127.0.0.1:0",
         silence_logs=50,
     ) as made, Client(made, set_as_default=False) as client:  # fmt: skip
         yield client
