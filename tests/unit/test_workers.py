@@ -409,7 +409,7 @@ def scheduler(folder):
 
 def worker(folder, file, *more):
     command = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file), "--nthreads", "1",
-               "--no-dashboard", "--local-directory", str(folder / "there"), *more]  # fmt: skip
+               "--no-dashboard", "--local-directory", str(folder / "scratch"), *more]  # fmt: skip
     return subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=folder)
 
 
