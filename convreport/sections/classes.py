@@ -35,13 +35,13 @@ class ClassFacts(TileFacts):
 @section
 @dataclass(frozen=True)
 class Classes(Section[ClassFacts, None]):
-    """Activation maximization of a class's score before the softmax: what would convince the network most of it."""
+    """Activation maximization of a class's score before the softmax: the picture that would convince the network most."""
 
     which: tuple[str, ...] = field(
         default=("auto",),
         metadata={
             "help": "classes whose pattern is drawn: names or indices, all, none, or auto: all of a few, else a handful and"
-            " the predicted",
+            " the predicted ones",
             "word": "class_patterns",
         },
     )

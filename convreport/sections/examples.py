@@ -76,7 +76,7 @@ class ExampleFacts:
 @section
 @dataclass(frozen=True)
 class Examples(Section[ExampleFacts, None]):
-    """Natural examples: what a unit answered most strongly among all example pictures, cut to its receptive field."""
+    """Natural examples: the pictures a unit responds to most strongly, of all examples, cropped to its receptive field."""
 
     crop: int = field(
         default=0,
@@ -96,7 +96,7 @@ class Examples(Section[ExampleFacts, None]):
     asks: ClassVar[tuple[Asked, ...]] = ("observe",)
     of_examples: ClassVar[bool] = True
     Facts: ClassVar[type[Any]] = ExampleFacts
-    units: ClassVar[Units] = Units("What they respond to", "most", word="highest answer", beside="pattern")
+    units: ClassVar[Units] = Units("What they respond to", "most", word="highest response", beside="pattern")
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The chosen units of the chosen layers that are stacks of maps."""

@@ -138,10 +138,12 @@ class Faithfulness(Section[FaithFacts, None]):
     asks: ClassVar[tuple[Asked, ...]] = ("look",)
     Facts: ClassVar[type[Any]] = FaithFacts
     rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("min_insertion_gain", "How much faster than random maps heatmaps raise the probability.", _gain("rise")),
+        Rule(
+            "min_insertion_gain", "How much faster heatmaps raise the probability than random maps do.", _gain("rise")
+        ),
         Rule(
             "min_deletion_gain",
-            "How much faster than with random maps removing what they mark drops it.",
+            "How much faster removing what heatmaps mark lowers the probability than random maps do.",
             _gain("drop"),
         ),
     )
@@ -161,7 +163,7 @@ class Faithfulness(Section[FaithFacts, None]):
         card = scope.card
         if card.head == "none" or layers.cam_layer(card, self.layer) is None or not scope.samples:
             return ""
-        return "Whether heatmaps mark what counts is measured where classes have probabilities of the whole picture."
+        return "Whether heatmaps mark what matters is measured only where classes have probabilities for the whole picture."
 
     def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
         """The whole model, the picture, and the seed of the random maps."""

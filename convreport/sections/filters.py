@@ -79,7 +79,7 @@ class Filters(Section[PatternFacts, Patterns]):
     Highlights: ClassVar[type[Any]] = Patterns
     units: ClassVar[Units] = Units("Patterns that excite its units", "score", main=True)
     rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("max_grey", "Units that no pattern was found for, such as 5%.", _grey, share=True),
+        Rule("max_grey", "Share of units for which no pattern was found, such as 5%.", _grey, share=True),
     )
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:

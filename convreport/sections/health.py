@@ -20,7 +20,7 @@ from convreport.sections.telling import Alert, Line, Measured, Outcome, Result, 
 WEIGHTS = {"silent": 4.0, "constant": 4.0, "saturated": 2.0, "always": 2.0, "duplicates": 1.0}
 WORSE = 0.01  # more silent channels than in a baseline, as a share of all
 _WORDS = {
-    "silent": ("silent: never above zero on {pictures}", ""),
+    "silent": ("silent: at or below zero everywhere on {pictures}", ""),
     "constant": ("constant: the same value everywhere on {pictures}", ""),
     "saturated": ("saturated: at the activation's ceiling in at least half of all positions on {pictures}", ""),
     "always": ("always on: above zero everywhere on {pictures}", ", so the gate never closes"),
@@ -47,7 +47,7 @@ def _silent(book: Book) -> Measured:
 @section
 @dataclass(frozen=True)
 class Health(Section[UnitHealth, None]):
-    """Units in health: silent, constant, always-on, saturated and near-duplicate ones among all units of a layer."""
+    """Unit health: silent, constant, always-on, saturated and near-duplicate units among all units of a layer."""
 
     name: ClassVar[str] = "health"
     page: ClassVar[PageKind] = "layer"
@@ -61,7 +61,7 @@ class Health(Section[UnitHealth, None]):
     of_examples: ClassVar[bool] = True
     Facts: ClassVar[type[Any]] = UnitHealth
     rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("max_silent", "Channels silent on all pictures, such as 5%.", _silent, share=True),
+        Rule("max_silent", "Share of channels that are silent on all pictures, such as 5%.", _silent, share=True),
     )
     unmeasured: ClassVar[str] = "the health of no layer was measured"
 
@@ -103,7 +103,7 @@ class Health(Section[UnitHealth, None]):
         """How many channels never answer."""
         found = cls.silent(book)
         if found is not None:
-            share = f"{found.silent} of {found.channels:,} channels" if found.silent else "no channel"
+            share = f"{found.silent} of {found.channels:,} channels" if found.silent else "no channel is"
             where = f"all {found.pictures:,} pictures" if found.pictures > 1 else "its picture"
             yield Line(f"{share} silent on {where}", "notable" if found.silent else "plain")
 

@@ -64,7 +64,7 @@ def _survivors(book: Book) -> Measured:
     if not rows:
         return Measured(None, "the sanity of no heatmap was checked")
     failed = [row.name for row in rows if row.survived]
-    same = f"{', '.join(failed)} draw the same maps for shuffled weights"
+    same = f"{', '.join(failed)} draw{'s' if len(failed) == 1 else ''} the same maps for shuffled weights"
     said = same if failed else "every map depends on the weights"
     return Measured(len(failed), f"{said}, {rows[0].pictures} pictures")
 

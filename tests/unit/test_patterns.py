@@ -99,7 +99,7 @@ def test_class_patterns_have_names_and_a_place_on_the_models_page(small_atlas):
     for drawing in section["drawings"]:
         assert (small_atlas / "docs/demo" / drawing["figures"]["pattern"]["file"]).is_file()
     page = (small_atlas / "docs/demo/index.md").read_text()
-    assert "What each class looks like to it" in page and "zigzag" in page
+    assert "What each class looks like to the network" in page and "zigzag" in page
 
 
 @pytest.mark.parametrize(("words", "count"), [(("none",), 0), (("star", "7"), 2), (("all",), 12)])

@@ -97,7 +97,7 @@ def test_a_method_that_ignores_the_network_is_found_out(tmp_path, monkeypatch):
     assert "**failed**" in page
     assert "so it fails" in (tmp_path / "a/docs/demo/index.md").read_text("utf-8")
     done = CliRunner().invoke(app, ["check", str(tmp_path / "a"), "--sanity"])
-    assert done.exit_code == 1 and "gradcam draw the same maps" in done.stdout
+    assert done.exit_code == 1 and "gradcam draws the same maps" in done.stdout
 
 
 def test_without_evidence_sanity_is_an_error(atlas_copy):

@@ -50,7 +50,7 @@ class GradCam(Section[CamFacts, None]):
     layer: str = field(
         default="",
         metadata={
-            "help": "the layer heatmaps look at: a path, glob or index; by default the last map that is no pooling",
+            "help": "the layer heatmaps look at: a path, glob or index; by default the last map that is not a pooling",
             "word": "cam_layer",
         },
     )
@@ -58,7 +58,7 @@ class GradCam(Section[CamFacts, None]):
         default=2, metadata={"help": "how many maps of finer resolution a reader can choose beside it", "least": 0}
     )
     colormap: str = field(
-        default="inferno", metadata={"help": "colours of the heatmap", "choices": ("inferno", "viridis", "jet")}
+        default="inferno", metadata={"help": "colors of the heatmap", "choices": ("inferno", "viridis", "jet")}
     )
 
     name: ClassVar[str] = "gradcam"
@@ -72,7 +72,7 @@ class GradCam(Section[CamFacts, None]):
     asks: ClassVar[tuple[Asked, ...]] = ("look",)
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("min_accuracy", "Pictures of known class that are right.", _accuracy, share=True),
+        Rule("min_accuracy", "Share of pictures of known class that are classified correctly.", _accuracy, share=True),
     )
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:

@@ -75,13 +75,13 @@ class Explanation:
         layer = heat_layer(cells, sample, picture, scope, self.colormap)
         lay_over = pixels.add if self.colormap == "jet" else pixels.blend
         scale = "dark: no evidence, light: the most evidence in this picture"
-        where = f"where the evidence for {name} lies in {sample.name}"
+        where = f"the evidence for {name} in {sample.name}"
         return [
             Figure(f"map{place}", colour.paint((saliency.shares(cells) * 255).astype(np.uint8), self.colormap),
                    f"Map of {where}", scale=scale, kind="map"),
             Figure(f"heat{place}", layer, f"Heat layer of {where}", kind="photo"),
             Figure(f"overlay{place}", lay_over(picture, layer, STRENGTH[self.colormap]),
-                   f"The picture with {where}", scale=scale, kind="photo"),
+                   f"{sample.name} with the evidence for {name} laid over it", scale=scale, kind="photo"),
         ]  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def _regions(classes: Array, sample: Sample, picture: Pixels, scope: Scope) -> F
     shown = place > 0 if scope.card.head == "binary" else place >= 0
     colours = np.array([colour.of_class(index) for index in range(scope.card.classes)], np.uint8)
     layer = np.dstack([colours[np.maximum(place, 0)], shown.astype(np.uint8) * 255])
-    alt = f"What the network finds in {sample.name}, in a colour a class"
+    alt = f"What the network finds in {sample.name}, in one color per class"
     return Figure("regions", pixels.blend(picture, layer, REGION), alt, kind="photo")
 
 
