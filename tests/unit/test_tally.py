@@ -1,7 +1,11 @@
 """What is tallied of a stream of responses equals what is computed from all of them at once."""
 
+import pickle
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from convreport.core.network import kernels
 from convreport.core.network.kernels import Kernel
@@ -146,6 +150,44 @@ def test_what_was_written_goes_on_as_if_nothing_had_happened(maps):
         again.add(seen(maps[some], 1.5), np.arange(60)[some], np.full(len(maps[some]), -1))
     for name, value in whole.arrays().items():
         np.testing.assert_array_equal(value, again.arrays()[name], err_msg=name)
+
+
+@st.composite
+def shared_out(draw):
+    """Whole numbers as maps, their groups, and the pictures dealt to some parts, which are joined in some order."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    count, scale = draw(st.integers(1, 40)), draw(st.sampled_from([1, 7, 4096]))
+    maps = rng.integers(-3 * scale, 4 * scale, (count, 2, 2, 3)).astype(np.float32)
+    maps[..., 2] = np.where(draw(st.booleans()), maps[..., 0], scale)  # a twin of the first, or one value everywhere
+    whose = rng.integers(0, 4, count)
+    parts = [whose == part for part in range(4)]
+    return maps, rng.integers(-1, 3, count), parts, draw(st.permutations(range(4))), draw(st.booleans())
+
+
+@settings(max_examples=150, deadline=None)
+@given(shared_out())
+def test_parts_joined_in_any_order_and_grouping_are_the_whole(dealt):
+    """Exact, as sums of whole numbers are."""
+    maps, groups, parts, order, left = dealt
+
+    def of(which):
+        tally = Tally.empty(3, 3, [(0, 1, 0.97), (0, 2, 0.99)])
+        if which.any():
+            tally.add(seen(maps[which], 5), np.flatnonzero(which), groups[which])
+        return pickle.loads(pickle.dumps(tally))  # as it is sent
+
+    a, b, c, d = (of(parts[place]) for place in order)
+    joined = a.joined(b).joined(c).joined(d) if left else a.joined(b.joined(c.joined(d)))
+    whole = of(np.ones(len(maps), bool))
+    for name, value in whole.arrays().items():
+        if name in ("pairs", "origin", "cells"):
+            continue  # sums about other means, compared by what they say; cells of no picture are nothing
+        np.testing.assert_array_equal(value, joined.arrays()[name], err_msg=name)
+    known = whole.who >= 0
+    np.testing.assert_array_equal(whole.cells[known], joined.cells[known])
+    assert [one[:2] for one in joined.duplicates()] == [one[:2] for one in whole.duplicates()]
+    for one, other in zip(joined.duplicates(), whole.duplicates(), strict=True):
+        assert one[3] == pytest.approx(other[3], abs=1e-9)
 
 
 def test_kernels_that_are_alike():
