@@ -101,8 +101,8 @@ class Late:
 class Growing:
     """One process, that hires workers as soon as what it sees of its own pace says that they pay.
 
-    What it sees: how long a job of patterns takes, and how many cores were at work meanwhile. As many workers as there are
-    cores leave none idle, so they can be faster by the ratio of the two at most.
+    What it sees: how long a job of patterns takes, how many cores that kept busy, and how many others keep busy. As many
+    workers as there are cores leave none of the rest idle, so they can be faster by that ratio at most.
     """
 
     def __init__(self, alone: Alone, hire: Callable[[], Hands], most: int, examples: int) -> None:
@@ -144,7 +144,9 @@ class Growing:
     def _gain(self) -> float:
         if cluster.devices() > 1 or not self._seconds:
             return float(self._most)
-        return min(float(self._most), max(cluster.cores() / max(self._busy / self._seconds, 1.0), 1.0))
+        busy = max(self._busy / self._seconds, 1.0)
+        left = cluster.cores() - max(cluster.load() - busy, 0.0)  # what others do on this machine they go on doing
+        return min(float(self._most), max(left / busy, 1.0))
 
 
 def _as_many_as_fit(plan: Plan, memory: int) -> int:

@@ -98,6 +98,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def load() -> float:
+    """How many processes wanted a core in the last minute, on average; 0 where the system does not say."""
+    with suppress(OSError, AttributeError):
+        return os.getloadavg()[0]
+    return 0.0
+
+
 def devices() -> int:
     """How many NVIDIA GPUs this process may use, found without a framework; 0 where the system does not say."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")

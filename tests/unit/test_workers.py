@@ -351,17 +351,24 @@ class Chore:
 
 
 @pytest.mark.parametrize(
-    ("cores", "most", "seconds", "jobs", "hires"),
-    [(2, 2, 0.01, 8, True), (2, 1, 0.01, 8, False), (2, 2, 0.0, 8, False), (2, 2, 0.01, 3, False)],
+    ("others", "most", "seconds", "jobs", "hires"),
+    [
+        (1.0, 2, 0.01, 8, True),
+        (3.0, 2, 0.01, 8, False),  # no core is idle: others have them
+        (1.0, 1, 0.01, 8, False),
+        (1.0, 2, 0.0, 8, False),
+        (1.0, 2, 0.01, 3, False),
+    ],
 )
-def test_workers_come_when_they_save_more_than_they_cost(monkeypatch, cores, most, seconds, jobs, hires):
+def test_workers_come_when_they_save_more_than_they_cost(monkeypatch, others, most, seconds, jobs, hires):
     """What is left, five jobs and more of ten milliseconds, against a hiring that takes ten."""
     monkeypatch.setattr(hands, "HIRING", 0.01)
-    monkeypatch.setattr(cluster, "cores", lambda: cores)
-    alone, others, took = Told(seconds), Told(), []
-    growing = hands.Growing(alone, lambda: others, most, 0)
+    monkeypatch.setattr(cluster, "cores", lambda: 2)
+    monkeypatch.setattr(cluster, "load", lambda: others)
+    alone, crew_, took = Told(seconds), Told(), []
+    growing = hands.Growing(alone, lambda: crew_, most, 0)
     growing.draw([Chore() for _ in range(jobs)], took.append)
-    assert len(took) == jobs and bool(others.jobs) == hires
+    assert len(took) == jobs and bool(crew_.jobs) == hires
     assert len(alone.jobs) == (hands.TRIED if hires else jobs)
 
 
