@@ -8,13 +8,16 @@ that waited behind it.
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from convreport.core.base.errors import ConvreportError
 
-AHEAD = 2  # tasks a worker has: one at work, one that waits, so that it never waits for us
+AHEAD = 2  # bundles a worker has: one at work, one that waits, so that it never waits for us
+BUNDLE = 1.0  # seconds of work that are worth a message: shorter tasks are sent several at a time
+MOST = 32  # tasks of a bundle
 DEATHS = 3  # workers that a task may kill
 LOOK_EVERY = 1.0  # seconds between two looks at who is there
 PATIENCE = 60.0  # seconds without any worker
@@ -80,7 +83,8 @@ class Foreman:
         self._suspects: deque[Task] = deque()
         self._workers: dict[str, _Worker] = {}
         self._refused: set[str] = set()
-        self._tasks: dict[Any, tuple[Task, str]] = {}  # by future
+        self._tasks: dict[Any, tuple[list[Task], str]] = {}  # bundles by future
+        self._pace = BUNDLE  # seconds a task, of late
         self._back: SimpleQueue[Any] = SimpleQueue()
         self._finished: deque[tuple[Task, Any]] = deque()
         self._looked = self._peopled = self._heard = time.monotonic() - LOOK_EVERY
@@ -155,7 +159,7 @@ class Foreman:
     def _bury(self, address: str) -> None:
         """A worker is gone: its tasks go to others, but each may have been its death."""
         worker = self._workers.pop(address)
-        lost = [self._tasks.pop(future)[0] for future in worker.out]
+        lost = [task for future in worker.out for task in self._tasks.pop(future)[0]]
         for future in worker.out:
             future.cancel()
         self._deaths += bool(lost)
@@ -182,31 +186,37 @@ class Foreman:
         for address, worker in self._workers.items():
             if not worker.out and self._suspects:
                 worker.suspect = True
-                self._send(self._suspects.popleft(), address)
-            while len(worker.out) < AHEAD and not worker.suspect and (task := self._next(worker)) is not None:
-                self._send(task, address)
+                self._send([self._suspects.popleft()], address)
+            while len(worker.out) < AHEAD and not worker.suspect and (bundle := self._next(worker)):
+                self._send(bundle, address)
 
-    def _next(self, worker: _Worker) -> Task | None:
+    def _next(self, worker: _Worker) -> list[Task]:
         """Of the worker's own group; else of one that nobody has begun; else of the one with most left."""
         own = self._groups.get(worker.group)
-        if own is not None and self._may(own):
-            return own.waiting.popleft()
-        free = [(name, one) for name, one in self._groups.items() if self._may(one)]
-        if not free:
-            return None
-        fresh = [pair for pair in free if not pair[1].begun]
-        name, group = fresh[0] if fresh else max(free, key=lambda pair: len(pair[1].waiting))
-        worker.group, group.begun = name, True
-        return group.waiting.popleft()
+        if own is None or not self._may(own):
+            free = [(name, one) for name, one in self._groups.items() if self._may(one)]
+            if not free:
+                return []
+            fresh = [pair for pair in free if not pair[1].begun]
+            worker.group, own = fresh[0] if fresh else max(free, key=lambda pair: len(pair[1].waiting))
+            own.begun = True
+        # Short ones go several at a time, but not so many that others have nothing to do at the end.
+        everything = sum(len(one.waiting) for one in self._groups.values())
+        fair = everything // (2 * AHEAD * len(self._workers))
+        bundle = [own.waiting.popleft()]
+        while len(bundle) < min(BUNDLE / self._pace, MOST, fair) and self._may(own):
+            bundle.append(own.waiting.popleft())
+        return bundle
 
     def _may(self, group: _Group) -> bool:
         if not group.waiting or not group.waiting[0].ready():
             return False
         return not (group.waiting[0].pilot and group.begun and not group.piloted)
 
-    def _send(self, task: Task, address: str) -> None:
-        future = self._client.submit(task.function, *task.arguments(), workers=[address], pure=False)
-        self._tasks[future] = task, address
+    def _send(self, bundle: list[Task], address: str) -> None:
+        calls = [(task.function, task.arguments()) for task in bundle]
+        future = self._client.submit(together, calls, workers=[address], pure=False)
+        self._tasks[future] = bundle, address
         self._workers[address].out.append(future)
         future.add_done_callback(self._back.put)
 
@@ -225,26 +235,42 @@ class Foreman:
         if not known:
             return
         for future, value in zip(known, self._values(known), strict=True):
-            task, address = self._tasks.pop(future)
+            bundle, address = self._tasks.pop(future)
             worker = self._workers[address]
             worker.out.remove(future)
             worker.suspect = worker.suspect and bool(worker.out)
-            group = self._groups.setdefault(task.group, _Group())
+            group = self._groups.setdefault(bundle[0].group, _Group())
             if isinstance(value, _Lost):
-                group.waiting.appendleft(task)
+                group.waiting.extendleft(reversed(bundle))
                 continue
             group.piloted = True
             self._successes += 1
-            self._finished.append((task, value))
+            if isinstance(value, Exception):  # what was sent could not be read there at all
+                self._finished += [(task, value) for task in bundle]
+                continue
+            seconds, values = value
+            self._pace += (max(seconds / len(bundle), 1e-3) - self._pace) / 4
+            self._finished += zip(bundle, values, strict=True)
 
     def _values(self, futures: Sequence[Any]) -> list[Any]:
-        """What they brought: values, exceptions, or _Lost where that died with its worker."""
+        """What they brought: what `together` gives, an exception, or _Lost where that died with its worker."""
         if all(future.status == "finished" for future in futures):
-            try:
-                return list(self._client.gather(list(futures)))
-            except Exception:  # one of them cannot be had: which one?
-                pass
-        return [_value(future) for future in futures]
+            with suppress(Exception):  # one of them cannot be had, or not at once: which one?
+                gather = self._client._gather  # the public one would wait for ever for a result that died
+                return list(self._client.sync(gather, list(futures), callback_timeout=FAREWELL))
+        there = self._addresses()
+        return [_value(future) if self._tasks[future][1] in there else _Lost() for future in futures]
+
+
+def together(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]]) -> tuple[float, list[Any]]:
+    """On a worker: (seconds, the value or the exception of each call)."""
+    began, values = time.monotonic(), []
+    for function, arguments in calls:
+        try:
+            values.append(function(*arguments))
+        except Exception as error:
+            values.append(error)
+    return time.monotonic() - began, values
 
 
 class _Lost:
@@ -258,6 +284,6 @@ def _value(future: Any) -> Any:
         error = future.exception()
         return _Lost() if isinstance(error, KilledWorker) else error
     try:
-        return future.result(timeout=FAREWELL)
+        return future.result(timeout=PATIENCE)
     except Exception:
         return _Lost()
