@@ -32,6 +32,7 @@ def serve(
     folder: options.Folder = Path("atlas"),
     port: Annotated[int, typer.Option(help="0: any free one; a taken one gives way to a free one.")] = 8000,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    host: Annotated[str, typer.Option(help="A further name it answers to, such as a proxy's.")] = "",
 ) -> None:
     """Look at an atlas: serve its site on 127.0.0.1 until Ctrl-C."""
     from convreport.book.folder import Atlas
@@ -39,7 +40,7 @@ def serve(
     from convreport.share.serve import serve_forever
 
     with sentences():
-        serve_forever(Atlas.open(folder, create=False), port, console.say, show=show)
+        serve_forever(Atlas.open(folder, create=False), port, console.say, show=show, host=host)
 
 
 def remove(

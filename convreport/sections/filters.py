@@ -61,7 +61,9 @@ def _grey(book: Book) -> Measured:
     of: dict[str, list[int]] = {}
     for one in grey:
         of.setdefault(one.layer or "", []).append(one.unit or 0)
-    spots = [Spot(f"{layer}: no response of {listed(units)}", layer, tuple(units)) for layer, units in of.items()]
+    spots = [
+        Spot(f"{layer}: no response of {listed(tuple(units))}", layer, tuple(units)) for layer, units in of.items()
+    ]
     return Measured(len(grey) / len(drawn), f"no response found for {len(grey)} of {len(drawn)} units", tuple(spots))
 
 

@@ -9,13 +9,14 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from convreport.core.base.codec import from_json, to_json
-from convreport.core.base.files import write_atomically
+from convreport.core.base.files import read_json, write_atomically
 from convreport.core.base.kinds import Facts, FigureKind, Pixels
 from convreport.core.drawing.figures import Drawing
 from convreport.core.pictures import pixels
@@ -94,7 +95,7 @@ class Store:
         gone = 0
         for path in self._records.glob("*/*.json"):
             if path.stem in keys or path.stat().st_mtime > latest:
-                kept.update(_pictures_of(json.loads(path.read_bytes())))
+                kept.update(_pictures_of(read_json(path)))
             else:
                 path.unlink(missing_ok=True)
                 gone += 1
@@ -120,4 +121,7 @@ class Store:
 
 
 def _pictures_of(record: Mapping[str, Any]) -> list[str]:
-    return [figure["picture"] for figure in record["figures"]]
+    """None for a record that is damaged: it is drawn again when it is asked for."""
+    with suppress(KeyError, TypeError):
+        return [str(figure["picture"]) for figure in record["figures"]]
+    return []

@@ -121,7 +121,7 @@ def _from_mended_archive(
     import h5py
     import keras
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=runtime.scratch()) as folder:
         with zipfile.ZipFile(file) as archive:
             archive.extractall(folder, ["config.json", "metadata.json", "model.weights.h5"])
         inner = Path(folder) / "model.weights.h5"

@@ -147,7 +147,7 @@ def _known(kind: type[Any]) -> set[str]:
     for one in kind.__mro__:
         if "__init__" not in vars(one) or one is object:
             continue
-        parameters = inspect.signature(one.__init__).parameters.values()
+        parameters = inspect.signature(vars(one)["__init__"]).parameters.values()
         names |= {parameter.name for parameter in parameters}
         if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in parameters):
             break

@@ -13,6 +13,7 @@ import numpy as np
 
 from convreport.core.base.errors import ModelError
 from convreport.core.base.kinds import Array
+from convreport.engines.keras import runtime
 from convreport.engines.keras.reading.trees import opened
 
 LISTED = 4  # layers named in a message
@@ -167,7 +168,7 @@ def _difference(
 
 def _difference_of_trees(model: Any, file: Path) -> str:
     """Which layers differ between a file of Keras 3 and what the model would write itself, in words."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=runtime.scratch()) as folder:
         own = Path(folder) / "own.weights.h5"
         model.save_weights(own)
         here, there = _layers_in(own), _layers_in(file)
@@ -226,7 +227,7 @@ def _under_keras_name(file: Path) -> Iterator[Path]:
     if file.name.endswith((".weights.h5", ".keras")):
         yield file
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=runtime.scratch()) as folder:
         named = Path(folder) / "model.weights.h5"
         try:
             named.symlink_to(file.resolve())
