@@ -225,6 +225,7 @@ for command in (
     commands.site,
     commands.serve,
     commands.remove,
+    commands.cache,
     commands.export,
     commands.publish,
     commands.init_ci,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from convreport.core.base.codec import from_json, to_json
+from convreport.core.base.errors import UsageError
 from convreport.core.base.files import read_json, write_atomically
 from convreport.core.base.kinds import Facts, FigureKind, Pixels
 from convreport.core.drawing.figures import Drawing
@@ -43,6 +44,15 @@ class Record:
 
     figures: tuple[StoredFigure, ...]
     facts: Facts
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes: of pictures that models refer to, of those that none does, and of records."""
+
+    needed: int
+    idle: int
+    records: int
 
 
 class Store:
@@ -84,13 +94,29 @@ class Store:
         return record
 
     def picture(self, name: str) -> Pixels:
-        """The pixels of a stored picture; OSError if the store was damaged meanwhile."""
-        return pixels.decode(str(self._picture_path(name)))
+        """The pixels of a stored picture. UsageError if it is damaged, or no longer what it was: then it is deleted, so that
+        the next build draws it again.
+        """
+        path = self._picture_path(name)
+        try:
+            found = pixels.decode(str(path))
+        except (OSError, SyntaxError, ValueError):  # Pillow's words for a broken file
+            found = None
+        if found is not None and _name_of(found) == name:
+            return found
+        path.unlink(missing_ok=True)
+        raise UsageError(
+            f"The stored picture {path.name} was damaged, and is deleted.",
+            "Run the same command again: it alone is drawn again.",
+        )
 
-    def prune(self, referred: Iterable[str]) -> int:
-        """Delete what no model refers to and nobody has used for a day; how many records went. Call it under the lock."""
+    def prune(self, referred: Iterable[str], unused: float = KEPT_UNUSED) -> int:
+        """Delete what no model refers to and nobody has used for a day, or for `unused` seconds; how many records went.
+
+        Call it under the lock.
+        """
         keys = set(referred)
-        latest = time.time() - KEPT_UNUSED
+        latest = time.time() - unused
         kept: set[str] = set()
         gone = 0
         for path in self._records.glob("*/*.json"):
@@ -104,8 +130,26 @@ class Store:
                 path.unlink(missing_ok=True)
         return gone
 
+    def sizes(self, referred: Iterable[str]) -> Sizes:
+        """What lies in the store, by what needs it; `referred` are the keys of the models' drawings."""
+        keys = set(referred)
+        records = {path: path.stat().st_size for path in self._records.glob("*/*.json")}
+        kept = {name for path in records if path.stem in keys for name in _pictures_of(read_json(path))}
+        pictures = {path: path.stat().st_size for path in self._pictures.glob("*/*.png")}
+        needed = sum(size for path, size in pictures.items() if path.stem in kept)
+        return Sizes(needed, sum(pictures.values()) - needed, sum(records.values()))
+
+    def pack(self) -> None:
+        """Write every picture again, packed as small as PNG gets; its pixels and its name stay."""
+        for path in self._pictures.glob("*/*.png"):
+            stat = path.stat()
+            small = pixels.encode_png(self.picture(path.stem), level=9)
+            if len(small) < stat.st_size:
+                write_atomically(path, small)
+                os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
     def _put_picture(self, image: Pixels) -> str:
-        name = blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).hexdigest()
+        name = _name_of(image)
         path = self._picture_path(name)
         if not path.exists():
             write_atomically(path, pixels.encode_png(image))
@@ -118,6 +162,11 @@ class Store:
 
     def _picture_path(self, name: str) -> Path:
         return self._pictures / name[:2] / f"{name}.png"
+
+
+def _name_of(image: Pixels) -> str:
+    """The digest of a picture's shape and pixels."""
+    return blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).hexdigest()
 
 
 def _pictures_of(record: Mapping[str, Any]) -> list[str]:
