@@ -7,6 +7,7 @@ from convreport.builder.drawing import Opener
 from convreport.builder.plan import Plan
 from convreport.core.base import events
 from convreport.core.base.events import Emit
+from convreport.core.base.numbers import unheard
 from convreport.core.network import labels, notes
 from convreport.core.network.card import ModelCard
 from convreport.core.seam import Means, Network
@@ -38,6 +39,7 @@ def request_of(plan: Plan) -> Request:
     )
 
 
+@unheard()
 def load(plan: Plan) -> Loaded:
     """The plan's model loaded anew, whatever is remembered of it."""
     request = request_of(plan)

@@ -52,6 +52,12 @@ class _Site(SimpleHTTPRequestHandler):
             self.wfile.write(body)
 
 
+class _Server(ThreadingHTTPServer):
+    """Many requests at once wait their turn instead of being turned away."""
+
+    request_queue_size = 256
+
+
 def serve_forever(atlas: Atlas, port: int, say: Callable[[str], None], *, show: bool = False, host: str = "") -> None:
     """Serve the built site on 127.0.0.1 until interrupted; a taken port gives way to a free one. `show` opens a browser.
 
@@ -61,9 +67,9 @@ def serve_forever(atlas: Atlas, port: int, say: Callable[[str], None], *, show: 
         raise SiteError(f"{atlas.out} has no built site.", "Build it with `convreport site`.")
     handler = partial(_Site, directory=str(atlas.site), hosts=HERE | ({host.lower()} if host else set()))
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        server = _Server(("127.0.0.1", port), handler)
     except OSError:
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server = _Server(("127.0.0.1", 0), handler)
     with server:
         address = f"http://127.0.0.1:{server.server_port}/"
         say(f"{address} (Ctrl-C stops)")
