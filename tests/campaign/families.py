@@ -1,5 +1,5 @@
 """All families of faults, by name."""
 
-from tests.campaign import inputs, models
+from tests.campaign import builds, inputs, models
 
-FAMILIES = {family.name: family for family in (*models.FAMILIES, *inputs.FAMILIES)}
+FAMILIES = {family.name: family for family in (*models.FAMILIES, *inputs.FAMILIES, *builds.FAMILIES)}
