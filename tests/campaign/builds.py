@@ -103,8 +103,8 @@ def write(base, rng, folder):
             setattr(Path, name, real)
     if problem:
         return f"{os.strerror(number)}: {problem}"
-    if left[0] < -1 and code == 0 and "failed" not in said:
-        return f"{os.strerror(number)} was swallowed at {left[1:]}: {said[-160:]}"
+    if code == 0 and "failed" not in said and (lacking := unlike(atlas, base)):  # it may have been tried again
+        return f"{os.strerror(number)} was swallowed at {left[1:]}: {lacking}"
     return whole_again(atlas, base)
 
 
