@@ -185,17 +185,33 @@ def doctor(
     output: options.Output = None,
     labels: options.Labels = None,
     preprocess: options.Preprocess = None,
+    images: options.Images = None,
+    max_images: options.MaxImages = None,
+    examples: options.Examples = None,
+    max_examples: options.MaxExamples = None,
+    layers: options.Layers = None,
+    all_layers: options.AllLayers = None,
+    filters: options.Filters = None,
+    sections: options.Sections = None,
+    skip: options.Skip = None,
+    set_: options.Set = None,
+    forecast: options.Forecast = False,
 ) -> None:
     """Load MODEL and say what convreport understood: wiring, inputs, preprocessing and why, outputs, what will be drawn."""
-    words = _said(locals())
+    words = _said(locals(), "forecast")
     from convreport.builder.model import load
     from convreport.builder.promises import promises
     from convreport.cli import console
 
     with sentences():
         plan = _plan(words)
-        card = load(plan).card
-        console.show_diagnosis(card, promises(plan, card))
+        loaded = load(plan)
+        console.show_diagnosis(loaded.card, promises(plan, loaded.card))
+        if forecast:
+            from convreport.builder.forecast import forecast as foresee
+            from convreport.core.seam import Means
+
+            console.show_costs(foresee(plan, loaded.card, loaded.network(Means(plan.precision, None, plan.memory))))
 
 
 @app.command()
