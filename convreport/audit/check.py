@@ -10,13 +10,25 @@ from typing import Any
 from xml.etree import ElementTree
 
 from convreport.book.values import Book
+from convreport.builder.drawing import words
 from convreport.core.base.errors import UsageError, did_you_mean
+from convreport.core.drawing.figures import Subject
 from convreport.sections import together
-from convreport.sections.telling import Measured, Outcome, Result, Rule
+from convreport.sections.telling import Broken, Measured, Outcome, Result, Rule, Spot
 
 
 def _failed(book: Book) -> Measured:
-    return Measured(book.failed, f"{book.failed} drawings failed")
+    spots = [
+        Spot(
+            f"{chapter.name} of {words(Subject(one.layer, one.unit, one.sample, one.label))}: {one.reason}",
+            one.layer,
+            () if one.unit is None else (one.unit,),
+            one.sample,
+        )
+        for chapter in book.sections
+        for one in chapter.failures
+    ]
+    return Measured(book.failed, f"{book.failed} drawings failed", tuple(spots))
 
 
 def _alerts(book: Book) -> Measured:
@@ -24,10 +36,13 @@ def _alerts(book: Book) -> Measured:
         return Measured(None, missing)
     found = [one for one in together.alerts(book) if not one.hint]
     if found:
-        return Measured(len(found), f"the worst: {found[0].sentence}")
+        spots = tuple(Spot(one.sentence, one.layer, one.units) for one in found)
+        return Measured(len(found), f"the worst: {found[0].sentence}", spots)
     words = book.examples.words if book.examples is not None else "all pictures"
     return Measured(0, f"no alerts on {words}")
 
+
+NAMED = 40  # places a rule names in text and in JUnit
 
 GENERAL = (
     Rule("max_failed", "Failed drawings. [default: 0]", _failed, default=0.0),
@@ -55,7 +70,9 @@ def check(book: Book, asked: Mapping[str, float], baseline: Book | None = None) 
         outcome: Outcome = "error"
         if found.value is not None:
             outcome = "passed" if rule.kept(found.value, threshold) else "failed"
-        results.append(Result(name, outcome, found.value, threshold, found.on, home, rule.share))
+        broken = tuple(_broken(spot, book) for spot in found.spots) if outcome == "failed" else ()
+        link = broken[0].link if len(broken) == 1 else home
+        results.append(Result(name, outcome, found.value, threshold, found.on, link, rule.share, broken))
     return results + (list(together.compared(book, baseline)) if baseline is not None else [])
 
 
@@ -79,10 +96,12 @@ def thresholds(said: Mapping[str, Any], where: str) -> dict[str, float]:
 
 
 def as_text(results: Sequence[Result], name: str) -> str:
-    """A line a rule."""
-    return "\n".join(
-        f"{one.outcome:6}  {one.rule}: {_shown(one, one.value)} {_limit(one)}({one.said}) {one.link}" for one in results
-    )
+    """A line a rule, and below it what broke it."""
+    lines = []
+    for one in results:
+        lines.append(f"{one.outcome:6}  {one.rule}: {_shown(one, one.value)} {_limit(one)}({one.said}) {one.link}")
+        lines += [f"        {line}" for line in _named(one)]
+    return "\n".join(lines)
 
 
 def as_json(results: Sequence[Result], name: str) -> str:
@@ -100,11 +119,22 @@ def as_junit(results: Sequence[Result], name: str) -> str:
         case = ElementTree.SubElement(suite, "testcase", classname=f"convreport.{name}", name=one.rule)
         if one.outcome != "passed":
             words = f"{_shown(one, one.value)} {_limit(one)}({one.said}), see {one.link}"
-            ElementTree.SubElement(case, "failure" if one.outcome == "failed" else "error", message=words)
+            told = ElementTree.SubElement(case, "failure" if one.outcome == "failed" else "error", message=words)
+            told.text = "\n".join(_named(one)) or None
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode")
 
 
 FORMATS: dict[str, Callable[[Sequence[Result], str], str]] = {"text": as_text, "json": as_json, "junit": as_junit}
+
+
+def _named(one: Result) -> list[str]:
+    """What broke a rule, a line each with its page; of very many the first."""
+    lines = [f"{broken.said} {broken.link}" for broken in one.broken[:NAMED]]
+    return lines + ([f"and {len(one.broken) - NAMED} more (--format json has all)"] if len(one.broken) > NAMED else [])
+
+
+def _broken(spot: Spot, book: Book) -> Broken:
+    return Broken(spot.said, spot.link(book), spot.layer, spot.units, spot.sample)
 
 
 def _number(value: Any, where: str) -> float:

@@ -9,7 +9,7 @@ from tempfile import TemporaryFile
 from filelock import FileLock
 
 from convreport.core.base.errors import UsageError
-from convreport.core.base.files import write_atomically
+from convreport.core.base.files import read_json, write_atomically
 
 MARK = "# A convreport atlas: docs/ is its source, cache/ and site/ can be made again.\ncache/\nsite/\n"
 
@@ -62,7 +62,7 @@ class Atlas:
         """
         book = self.cache / "sources.json"
         with self.locked():
-            known: dict[str, str] = json.loads(book.read_bytes()) if book.is_file() else {}
+            known = read_json(book)
             other = known.get(slug)
             if other not in (None, source) and (other == Path(str(other)).name or Path(str(other)).exists()):
                 raise UsageError(
@@ -75,6 +75,6 @@ class Atlas:
     def forget(self, slug: str) -> None:
         """A model's place is free again. Call it under the lock."""
         book = self.cache / "sources.json"
-        known: dict[str, str] = json.loads(book.read_bytes()) if book.is_file() else {}
+        known = read_json(book)
         if known.pop(slug, None) is not None:
             write_atomically(book, json.dumps(known).encode())

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from convreport.book.values import FORMAT, Book, Chapter
+from convreport.book.whole import must_be_whole
 from convreport.core.base.errors import UsageError
 
 # The name of a section -> the types of what it says of a drawing and of what it shows beside; None for an unknown one.
@@ -67,7 +68,9 @@ def parse(data: bytes, kinds: Kinds) -> Book:
         facts, highlights = kinds(name) or (dict, dict)
         chapters.append(_decode(raw, Chapter[facts, highlights], f"$.sections[{place}]"))  # type: ignore[valid-type]
     plain = {field.name: getattr(outer, field.name) for field in fields(Book) if field.name != "sections"}
-    return Book(**plain, sections=tuple(chapters))
+    book = Book(**plain, sections=tuple(chapters))
+    must_be_whole(book)
+    return book
 
 
 @cache

@@ -9,6 +9,7 @@ from convreport.book.folder import Atlas
 from convreport.builder.plan import Plan
 from convreport.core.base import events
 from convreport.core.base.events import Emit
+from convreport.core.base.numbers import unheard
 from convreport.core.network import labels, notes
 from convreport.core.network.card import ModelCard
 from convreport.core.seam import Means, Network
@@ -42,6 +43,7 @@ def request_of(plan: Plan) -> Request:
     )
 
 
+@unheard()
 def load(plan: Plan) -> Loaded:
     """The plan's model loaded anew, whatever is remembered of it."""
     request = request_of(plan)

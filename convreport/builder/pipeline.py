@@ -12,6 +12,7 @@ from convreport.builder.plan import Plan
 from convreport.core.base import events
 from convreport.core.base.errors import ConvreportError
 from convreport.core.base.events import Emit
+from convreport.core.base.numbers import unheard
 from convreport.core.drawing.drawn import count
 from convreport.core.drawing.scope import Scope
 from convreport.core.drawing.store import Store
@@ -24,6 +25,7 @@ from convreport.site import mkdocs as site
 from convreport.workers.foreman import LostError
 
 
+@unheard()
 def build(plan: Plan, emit: Emit, *, command: str = "") -> events.Built:
     """Draw what is missing of the plan's model, publish it into the atlas, and build the site.
 

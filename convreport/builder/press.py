@@ -22,7 +22,7 @@ from convreport.book.values import (
     ShownSample,
 )
 from convreport.core.base.codec import to_json
-from convreport.core.base.files import digest, write_atomically
+from convreport.core.base.files import digest, read_json, write_atomically
 from convreport.core.base.kinds import FigureKind, Pixels
 from convreport.core.drawing.drawn import Drawn, SectionDrawn
 from convreport.core.drawing.store import Record, Store, StoredFigure
@@ -47,10 +47,7 @@ class Press:
         self._folder = atlas.docs / slug
         self._store = store
         self._memory = atlas.cache / f"published-{slug}.json"
-        try:
-            self._before: dict[str, str] = json.loads(self._memory.read_bytes())
-        except (OSError, ValueError):
-            self._before = {}
+        self._before: dict[str, str] = read_json(self._memory)
         self._everything = everything
         self._now: dict[str, str] = {}
         self._jobs: list[tuple[str, Any]] = []

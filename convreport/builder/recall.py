@@ -10,7 +10,7 @@ from convreport.book.folder import Atlas
 from convreport.builder.plan import AtHand, Plan
 from convreport.core.base.codec import from_json, to_json
 from convreport.core.base.errors import UsageError
-from convreport.core.base.files import write_atomically
+from convreport.core.base.files import read_json, write_atomically
 from convreport.sections.base import Section
 
 OF_FILES = (
@@ -39,13 +39,19 @@ def remember(atlas: Atlas, slug: str, plan: Plan) -> None:
 
 def recall(atlas: Atlas, slug: str, configure: Callable[[str, Mapping[str, Any]], Section[Any, Any]]) -> Plan:
     """The plan of that model's last build; UsageError where the cache has it no more, or it was built from Python."""
+    kept = read_json(_place(atlas, slug))
     try:
-        kept = json.loads(_place(atlas, slug).read_bytes())
-    except (OSError, ValueError):
+        return _plan(atlas, slug, kept, configure)
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise UsageError(
             f"The cache of {atlas.out} does not say how {slug} was built.",
             "Run its build again: what is stored is not drawn again.",
         ) from None
+
+
+def _plan(
+    atlas: Atlas, slug: str, kept: Mapping[str, Any], configure: Callable[[str, Mapping[str, Any]], Section[Any, Any]]
+) -> Plan:
     if kept["live"]:
         raise UsageError(
             f"{slug} was built from a model, pictures or functions at hand in Python, which are gone.",

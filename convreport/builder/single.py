@@ -10,6 +10,7 @@ from convreport.core.ascent.objectives import Objective, channel, logit
 from convreport.core.ascent.recipes import Recipe
 from convreport.core.base.errors import UsageError
 from convreport.core.base.files import write_atomically
+from convreport.core.base.numbers import unheard
 from convreport.core.network import labels, layers
 from convreport.core.network.card import ModelCard
 from convreport.core.pictures import pixels
@@ -21,6 +22,7 @@ SMALLEST, LARGEST = 32, 1024  # pixels: sides of a tile that can be asked for
 FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 
 
+@unheard()
 def draw(plan: Plan, layer: str, unit: str, size: int, to: Path) -> str:
     """Draw what a unit of a layer seeks, or with `classes` for a layer what a class does, and write it; says how it went.
 

@@ -10,10 +10,9 @@ import typer
 
 from convreport import __version__
 from convreport.cli import commands, options
-from convreport.cli.extended import Commands, More, extended, said_by
-from convreport.cli.lists import listed
+from convreport.cli.extended import Commands, More, extended
 from convreport.cli.sentences import sentences
-from convreport.core.base.errors import UsageError
+from convreport.cli.words import listed, said
 
 if TYPE_CHECKING:
     from convreport.builder.plan import Plan
@@ -28,8 +27,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-BY_COMMA = ("sections", "skip")
-OF_THE_COMMAND = ("as_json", "quiet", "config")  # not of the plan
 
 
 def main() -> None:
@@ -113,28 +110,17 @@ def build(
     more: Mapping[str, Any],
 ) -> None:
     """Build an atlas of MODEL, or of several, or bring it up to date."""
-    words = _said(locals(), "more", "model", "models") | {
-        key: value for key, value in more.items() if value is not None
-    }
+    words = said(locals(), "more", "model", "models") | {key: value for key, value in more.items() if value is not None}
     from convreport import sections as registry
     from convreport.builder import pipeline
     from convreport.builder.config import make_plans
     from convreport.cli import console
 
     with sentences(), console.listening(as_json=as_json, quiet=quiet) as emit:
-        each = [{"model": one} for one in model or ()] + (listed(models, _words_of_line) if models else [])
+        each = [{"model": one} for one in model or ()] + (listed(models) if models else [])
         built = pipeline.build_all(make_plans(words, each, config, registry), emit, command=_command())
         if built.failed:
             raise typer.Exit(1)
-
-
-def _words_of_line(line: list[str]) -> dict[str, Any]:
-    """What a line of a file of models says, as `build` understands it; UsageError for what it does not."""
-    given = said_by("build", line)
-    models: list[str] = given.pop("model") or []
-    if len(models) != 1 or given.pop("models", None) is not None:
-        raise UsageError(f"A line of --models names one model first, not '{shlex.join(line)}'.", "vgg16 --weights none")
-    return {"model": models[0], **_said(given)}
 
 
 @app.command()
@@ -163,7 +149,7 @@ def draw(
     config: options.Config = None,
 ) -> None:
     """Draw one picture: what one unit, or one class, of MODEL seeks."""
-    words = _said(locals(), "layer", "unit", "to", "size")
+    words = said(locals(), "layer", "unit", "to", "size")
     from convreport import sections as registry
     from convreport.builder import single
     from convreport.builder.config import make_plan
@@ -185,7 +171,7 @@ def layers(
     input_: options.Input = None,
 ) -> None:
     """List the layers of MODEL: path, kind, output, parameters, receptive field."""
-    words = _said(locals())
+    words = said(locals())
     from convreport.builder.model import load
     from convreport.cli import console
 
@@ -205,17 +191,33 @@ def doctor(
     output: options.Output = None,
     labels: options.Labels = None,
     preprocess: options.Preprocess = None,
+    images: options.Images = None,
+    max_images: options.MaxImages = None,
+    examples: options.Examples = None,
+    max_examples: options.MaxExamples = None,
+    layers: options.Layers = None,
+    all_layers: options.AllLayers = None,
+    filters: options.Filters = None,
+    sections: options.Sections = None,
+    skip: options.Skip = None,
+    set_: options.Set = None,
+    forecast: options.Forecast = False,
 ) -> None:
     """Load MODEL and say what convreport understood: wiring, inputs, preprocessing and why, outputs, what will be drawn."""
-    words = _said(locals())
+    words = said(locals(), "forecast")
     from convreport.builder.model import load
     from convreport.builder.promises import promises
     from convreport.cli import console
 
     with sentences():
         plan = _plan(words)
-        card = load(plan).card
-        console.show_diagnosis(card, promises(plan, card))
+        loaded = load(plan)
+        console.show_diagnosis(loaded.card, promises(plan, loaded.card))
+        if forecast:
+            from convreport.builder.forecast import forecast as foresee
+            from convreport.core.seam import Means
+
+            console.show_costs(foresee(plan, loaded.card, loaded.network(Means(plan.precision, None, plan.memory))))
 
 
 @app.command()
@@ -245,6 +247,7 @@ for command in (
     commands.site,
     commands.serve,
     commands.remove,
+    commands.cache,
     commands.export,
     commands.publish,
     commands.init_ci,
@@ -264,19 +267,6 @@ def _plan(words: dict[str, Any]) -> "Plan":
     if is_named(words["model"]):
         words.setdefault("weights", "none")
     return make_plan(words, None, registry)
-
-
-def _said(given: Mapping[str, Any], *others: str) -> dict[str, Any]:
-    """What was said, of a command's arguments as `locals()` holds them, as keys of a Plan; all but `others`."""
-    said = {}
-    for name, value in given.items():
-        key = name.rstrip("_")  # input_ and set_ keep out of Python's way
-        if value is None or key in (*OF_THE_COMMAND, *others):
-            continue
-        if key in BY_COMMA:
-            value = [part.strip() for part in value.split(",") if part.strip()]
-        said[key] = tuple(value) if isinstance(value, list) else value
-    return said
 
 
 def _command() -> str:

@@ -32,6 +32,7 @@ def serve(
     folder: options.Folder = Path("atlas"),
     port: Annotated[int, typer.Option(help="0: any free one; a taken one gives way to a free one.")] = 8000,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    host: Annotated[str, typer.Option(help="A further name it answers to, such as a proxy's.")] = "",
 ) -> None:
     """Look at an atlas: serve its site on 127.0.0.1 until Ctrl-C."""
     from convreport.book.folder import Atlas
@@ -39,7 +40,31 @@ def serve(
     from convreport.share.serve import serve_forever
 
     with sentences():
-        serve_forever(Atlas.open(folder, create=False), port, console.say, show=show)
+        serve_forever(Atlas.open(folder, create=False), port, console.say, show=show, host=host)
+
+
+def cache(
+    folder: options.Folder = Path("atlas"),
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete what no model needs, and pack the rest smaller; nothing is redrawn.")
+    ] = False,
+) -> None:
+    """Say what lies in the cache of an atlas and how large it is, by kind."""
+    from convreport.book.folder import Atlas
+    from convreport.builder import stock
+    from convreport.cli import console
+
+    with sentences():
+        atlas = Atlas.open(folder, create=False)
+        before = sum(kind.bytes for kind in stock.kinds(atlas))
+        if prune:
+            stock.prune(atlas)
+        found = stock.kinds(atlas)
+        after = sum(kind.bytes for kind in found)
+        shown = [(kind.name, f"{kind.bytes / 1e6:8.2f} MB  {kind.purpose}") for kind in found]
+        console.show_pairs(f"{atlas.cache}: {after / 1e6:.1f} MB", shown)
+        if prune:
+            console.say(f"{(before - after) / 1e6:.1f} MB less than before")
 
 
 def remove(

@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from convreport.builder.forecast import Cost
 from convreport.core.base import events
 from convreport.core.base.amounts import in_words
 from convreport.core.base.errors import ConvreportError
@@ -128,6 +129,28 @@ def show_pairs(title: str, pairs: list[tuple[str, str]]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, meaning in pairs:
         table.add_row("  " + escape(name), escape(meaning))
+    console.print(table)
+
+
+def show_costs(costs: Sequence[Cost]) -> None:
+    """What a build would cost, a row a section, and in all."""
+    console = _wide()
+    console.print("[bold]What a build would cost here[/]")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for heading in ("drawings", "time", "MB", "files"):
+        table.add_column(heading, justify="right")
+    whole = Cost(
+        "in all", *(sum(getattr(one, key) for one in costs) for key in ("drawings", "seconds", "bytes", "files"))
+    )
+    for one in (*costs, whole):
+        table.add_row(
+            f"  {escape(one.name)}",
+            f"{one.drawings:,}",
+            in_words(one.seconds),
+            f"{one.bytes / 1e6:.1f}",
+            f"{one.files:,}",
+        )
     console.print(table)
 
 

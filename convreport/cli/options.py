@@ -56,6 +56,10 @@ Set = Annotated[
 ]
 Templates = Annotated[Optional[Path], typer.Option(help="A folder of templates laid over ours, file by file.")]
 
+Forecast = Annotated[
+    bool, typer.Option("--forecast", help="Draw a little of each section, and say what all of it would cost.")
+]
+
 # How patterns are drawn
 RecipeName = Annotated[
     Optional[str],

@@ -1,10 +1,16 @@
 """User errors as a sentence, a hint and an exit code; Ctrl-C as 130."""
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from convreport.core.base.errors import INTERRUPTED, ConvreportError
+from convreport.core.base.errors import INTERRUPTED, ConvreportError, UsageError
+
+# What a disk or its owner says, and no code can mend.
+OF_THE_MACHINE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EFBIG,
+}  # fmt: skip
 
 
 @contextmanager
@@ -17,6 +23,18 @@ def sentences() -> Iterator[None]:
 
         console.complain(error)
         raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        if error.errno not in OF_THE_MACHINE:
+            raise
+        from convreport.cli import console
+
+        what = error.filename if isinstance(error.filename, str) else "A file"
+        told = UsageError(
+            f"{what} cannot be read or written ({(error.strerror or str(error)).lower()}).",
+            "Make room, or mend the permissions. Everything drawn so far is kept, and the same command goes on from there.",
+        )
+        console.complain(told)
+        raise SystemExit(told.exit_code) from None
     except KeyboardInterrupt:
         print(
             "\nInterrupted; everything drawn so far is kept, and the same command goes on from there.", file=sys.stderr

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from convreport.core.base.codec import from_json, to_json
-from convreport.core.base.files import digest, digest_file, write_atomically
+from convreport.core.base.files import digest, digest_file, read_json, write_atomically
 from convreport.core.network.card import ModelCard
 from convreport.engines.request import Request
 
@@ -20,10 +20,7 @@ class Memory:
     def __init__(self, path: Path, rests_on: Any) -> None:
         self._path = path
         self._rests_on = rests_on
-        try:
-            self._book: dict[str, Any] = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            self._book = {}
+        self._book = {key: part for key, part in read_json(path).items() if isinstance(part, dict)}
 
     def recall(self, request: Request) -> ModelCard | None:
         """The card of the model that this request means now; None if it must be loaded."""
@@ -61,7 +58,7 @@ class Memory:
     def _file_digest(self, path: Path) -> str:
         state = path.stat()
         known = self._book.setdefault("digests", {}).get(str(path))
-        if known is None or known[:2] != [state.st_size, state.st_mtime_ns]:
+        if not isinstance(known, list) or len(known) != 3 or known[:2] != [state.st_size, state.st_mtime_ns]:
             known = [state.st_size, state.st_mtime_ns, digest_file(path)]
             self._book["digests"][str(path)] = known
         return str(known[2])

@@ -21,7 +21,7 @@ from convreport.sections import section
 from convreport.sections.base import Asked, Press, Section
 from convreport.sections.shared import tiles
 from convreport.sections.shared.tiles import TileFacts
-from convreport.sections.telling import Line, Measured, Rule, Units
+from convreport.sections.telling import Line, Measured, Rule, Spot, Units, listed
 
 COVER = 40  # tiles of the picture that stands for the model on the home page
 ROW = 8  # tiles of a row
@@ -57,8 +57,14 @@ def _grey(book: Book) -> Measured:
     drawn = Filters.drawn(book)
     if not drawn:
         return Measured(None, "no patterns were drawn")
-    grey = sum(not one.facts.responds for one in drawn)
-    return Measured(grey / len(drawn), f"no response found for {grey} of {len(drawn)} units")
+    grey = [one for one in drawn if not one.facts.responds]
+    of: dict[str, list[int]] = {}
+    for one in grey:
+        of.setdefault(one.layer or "", []).append(one.unit or 0)
+    spots = [
+        Spot(f"{layer}: no response of {listed(tuple(units))}", layer, tuple(units)) for layer, units in of.items()
+    ]
+    return Measured(len(grey) / len(drawn), f"no response found for {len(grey)} of {len(drawn)} units", tuple(spots))
 
 
 @section

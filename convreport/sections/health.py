@@ -14,7 +14,7 @@ from convreport.sections import section
 from convreport.sections.activations import Activations
 from convreport.sections.base import Asked, Section
 from convreport.sections.shared.surveyed import SHAPED_BY, survey, survey_key, surveyed_layers
-from convreport.sections.telling import Alert, Line, Measured, Outcome, Result, Rule
+from convreport.sections.telling import Alert, Line, Measured, Outcome, Result, Rule, Spot, listed
 
 # How bad a kind is for a layer all of whose units have it; an alert weighs that times the share of units.
 WEIGHTS = {"silent": 4.0, "constant": 4.0, "saturated": 2.0, "always": 2.0, "duplicates": 1.0}
@@ -29,11 +29,12 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Silent:
-    """How many of all channels of gated layers are silent on all of so many pictures."""
+    """How many of all channels of gated layers are silent on all of so many pictures, and which of each layer."""
 
     silent: int
     channels: int
     pictures: int
+    of: Mapping[str, tuple[int, ...]]
 
 
 def _silent(book: Book) -> Measured:
@@ -41,7 +42,8 @@ def _silent(book: Book) -> Measured:
     if found is None or not found.pictures:
         return Measured(None, "no activations of rectified layers were drawn")
     on = f"{found.silent} of {found.channels} channels silent on all {found.pictures} pictures"
-    return Measured(found.silent / found.channels, on)
+    spots = [Spot(f"{layer}: {listed(units)} silent", layer, units) for layer, units in found.of.items() if units]
+    return Measured(found.silent / found.channels, on, tuple(spots))
 
 
 @section
@@ -86,7 +88,8 @@ class Health(Section[UnitHealth, None]):
         """By the survey of the examples where there was one, else by what was drawn of the pictures; None if neither."""
         gated = [one.facts for one in cls.drawn(book) if one.facts.gated]
         if gated:
-            return Silent(sum(len(one.silent) for one in gated), sum(one.units for one in gated), gated[0].pictures)
+            of = {one.layer or "": one.facts.silent for one in cls.drawn(book) if one.facts.gated}
+            return Silent(sum(map(len, of.values())), sum(one.units for one in gated), gated[0].pictures, of)
         common: dict[str, set[int]] = {}
         channels: dict[str, int] = {}
         for one in Activations.drawn(book):
@@ -96,7 +99,8 @@ class Health(Section[UnitHealth, None]):
                 channels[one.layer or ""] = one.facts.channels
         if not channels:
             return None
-        return Silent(sum(map(len, common.values())), sum(channels.values()), len(book.samples))
+        of = {layer: tuple(sorted(found)) for layer, found in common.items()}
+        return Silent(sum(map(len, of.values())), sum(channels.values()), len(book.samples), of)
 
     @classmethod
     def summary(cls, book: Book) -> Iterable[Line]:

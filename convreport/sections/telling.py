@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from convreport.book.values import Book, ShownFigure
 
+LISTED = 24  # units named in a line
 FEW = 100  # pictures, below which an alert about units is called a hint
 
 # Places on the pages and in what is handed over, each a block of a section's template:
@@ -61,11 +62,40 @@ class Alert:
 
 
 @dataclass(frozen=True)
+class Spot:
+    """What a rule speaks of, in the words of a line: a layer, some units of it, a picture, or the whole model."""
+
+    said: str
+    layer: str | None = None
+    units: tuple[int, ...] = ()
+    sample: str | None = None
+
+    def link(self, book: Book) -> str:
+        """Its page on the site: that of the unit where it is one, else of its layer or picture, else of the model."""
+        if self.layer in book.paged:
+            unit = f"#u{self.units[0]}" if len(self.units) == 1 else ""
+            return f"{book.slug}/layers/{book.slugs[self.layer or '']}.html{unit}"
+        if self.sample in book.by_slug:
+            return f"{book.slug}/pictures/{self.sample}.html"
+        return f"{book.slug}/index.html"
+
+
+@dataclass(frozen=True)
 class Measured:
-    """What a rule found: the value, in words on what it rests; `value` None where there is no evidence, said in `on`."""
+    """What a rule found: the value, in words on what it rests; `value` None where there is no evidence, said in `on`.
+
+    `spots` are all the places that count against the rule.
+    """
 
     value: float | None
     on: str
+    spots: tuple[Spot, ...] = ()
+
+
+def listed(units: tuple[int, ...]) -> str:
+    """Units in words: "unit 3", "units 1, 4 and 2 more"."""
+    more = f" and {len(units) - LISTED} more" if len(units) > LISTED else ""
+    return f"unit{'s' if len(units) > 1 else ''} {', '.join(map(str, units[:LISTED]))}{more}"
 
 
 @dataclass(frozen=True)
@@ -91,8 +121,19 @@ Outcome = Literal["passed", "failed", "error"]
 
 
 @dataclass(frozen=True)
+class Broken:
+    """A place that broke a rule: what it is, its layer, units and picture where it has them, and its page of the site."""
+
+    said: str
+    link: str
+    layer: str | None = None
+    units: tuple[int, ...] = ()
+    sample: str | None = None
+
+
+@dataclass(frozen=True)
 class Result:
-    """One rule held against the evidence; `link` is the page of the site that shows it."""
+    """One rule held against the evidence; `link` is the page of the site that shows it, `broken` names what broke it."""
 
     rule: str
     outcome: Outcome
@@ -101,6 +142,7 @@ class Result:
     said: str
     link: str
     share: bool = False
+    broken: tuple[Broken, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from convreport.book.values import Sheet
+from convreport.core.base.errors import UsageError
 from convreport.core.base.kinds import FigureKind, Pixels
 from convreport.core.pictures import pixels
 
@@ -53,7 +54,13 @@ class Media:
         return found
 
     def _decode(self, file: str) -> Pixels:
-        return pixels.decode(str(self._folder / file))
+        try:
+            return pixels.decode(str(self._folder / file))
+        except (OSError, SyntaxError):  # Pillow's word for a broken file
+            raise UsageError(
+                f"The picture {file} of {self._folder.name} is not there, or is damaged.",
+                "Build its model again: what is in the cache is not drawn again.",
+            ) from None
 
 
 def sheet_of(tiles: Sequence[Pixels], columns: int, side: int, *, exact: bool) -> Pixels:

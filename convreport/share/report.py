@@ -15,7 +15,7 @@ from convreport.book.folder import Atlas
 from convreport.book.values import Book
 from convreport.core.base import assets
 from convreport.core.base.errors import UsageError
-from convreport.core.base.files import digest, write_atomically, write_text
+from convreport.core.base.files import digest, read_json, write_atomically, write_text
 from convreport.core.explain import saliency
 from convreport.sections import registry, together
 from convreport.sections.telling import Part, Units
@@ -70,10 +70,7 @@ def lay(atlas: Atlas, books: Sequence[Book], templates: Path | None) -> tuple[di
     Returns slug -> bytes of those that lie there, and what to tell of those that could not be made.
     """
     memory = atlas.cache / "reports.json"
-    try:
-        before = json.loads(memory.read_bytes())
-    except (OSError, ValueError):
-        before = {}
+    before = read_json(memory)
     now, sizes, told = {}, {}, []
     for book in books:
         path = atlas.docs / book.slug / FILE

@@ -1,5 +1,6 @@
 """A small web server for looking at an atlas, on this machine only."""
 
+import re
 import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
@@ -7,13 +8,32 @@ from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from convreport.book.folder import Atlas
 from convreport.core.base.errors import SiteError
 
+HERE = frozenset({"localhost", "127.0.0.1", "[::1]"})  # the names of this machine
+
 
 class _Site(SimpleHTTPRequestHandler):
-    """The files of a folder; what is not there is answered with the site's own page for that, as GitHub Pages does."""
+    """The files of a folder; what is not there is answered with the site's own page for that, as GitHub Pages does.
+
+    Only who asks for this machine is answered: a page from elsewhere that points a name of its own here (DNS rebinding)
+    must not read an atlas.
+    """
+
+    def __init__(self, *words: Any, hosts: frozenset[str] = HERE, **more: Any) -> None:
+        self._hosts = hosts
+        super().__init__(*words, **more)
+
+    def send_head(self) -> Any:
+        """The file's head, where this machine is asked for by a name of its own."""
+        said = self.headers.get("Host")
+        if said is not None and re.sub(r":\d*$", "", said.strip()).lower().rstrip(".") not in self._hosts:
+            self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "Only this machine's own names are answered")
+            return None
+        return super().send_head()
 
     def log_message(self, *words: object) -> None:
         """Nobody needs a line a picture."""
@@ -32,15 +52,24 @@ class _Site(SimpleHTTPRequestHandler):
             self.wfile.write(body)
 
 
-def serve_forever(atlas: Atlas, port: int, say: Callable[[str], None], *, show: bool = False) -> None:
-    """Serve the built site on 127.0.0.1 until interrupted; a taken port gives way to a free one. `show` opens a browser."""
+class _Server(ThreadingHTTPServer):
+    """Many requests at once wait their turn instead of being turned away."""
+
+    request_queue_size = 256
+
+
+def serve_forever(atlas: Atlas, port: int, say: Callable[[str], None], *, show: bool = False, host: str = "") -> None:
+    """Serve the built site on 127.0.0.1 until interrupted; a taken port gives way to a free one. `show` opens a browser.
+
+    `host` is a further name that is answered, such as that of a proxy before it.
+    """
     if not (atlas.site / "index.html").is_file():
         raise SiteError(f"{atlas.out} has no built site.", "Build it with `convreport site`.")
-    handler = partial(_Site, directory=str(atlas.site))
+    handler = partial(_Site, directory=str(atlas.site), hosts=HERE | ({host.lower()} if host else set()))
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        server = _Server(("127.0.0.1", port), handler)
     except OSError:
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server = _Server(("127.0.0.1", 0), handler)
     with server:
         address = f"http://127.0.0.1:{server.server_port}/"
         say(f"{address} (Ctrl-C stops)")

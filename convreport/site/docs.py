@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from convreport.core.base import assets
-from convreport.core.base.files import write_text
+from convreport.core.base.files import write_atomically, write_text
 from convreport.site.page import Page
 
 
@@ -14,8 +14,8 @@ def write(pages: Sequence[Page], docs: Path, cache: Path) -> int:
     """Bring docs/ to these pages and our own assets; what we did not write is left alone. How many files changed."""
     memory = cache / "pages.json"
     try:
-        before = set(json.loads(memory.read_bytes()))
-    except (OSError, ValueError):
+        before = {str(path) for path in json.loads(memory.read_bytes())}
+    except (OSError, ValueError, TypeError):
         before = set()
     changed = sum(write_text(docs / page.path, page.markdown) for page in pages)
     source = assets.folder("site_src") / "docs"
@@ -23,8 +23,7 @@ def write(pages: Sequence[Page], docs: Path, cache: Path) -> int:
     for path in own:
         place = docs / path
         if not place.is_file() or place.read_bytes() != (source / path).read_bytes():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / path, place)
+            write_atomically(place, (source / path).read_bytes())
             changed += 1
     now = {page.path for page in pages} | {path.as_posix() for path in own}
     for gone in before - now:

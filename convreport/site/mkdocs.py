@@ -1,6 +1,8 @@
 """Markdown -> HTML: the only module that knows MkDocs, which runs as a child process."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,25 +14,34 @@ from convreport.book.folder import Atlas
 from convreport.book.values import Book
 from convreport.core.base import assets
 from convreport.core.base.errors import SiteError
-from convreport.core.base.files import digest, tree_digest, write_text
+from convreport.core.base.files import digest, tree_digest, write_atomically, write_text
 from convreport.sections import registry
 
 HEADER = "# Written by convreport. `mkdocs build` here, with mkdocs-material installed, makes the same site.\n"
 
 
+STAMP = ".convreport"  # in a site: the digest of all that it was made from
+
+
 def is_stale(atlas: Atlas) -> bool:
     """Has anything changed since the site was last built?"""
-    stamp = atlas.cache / "site.stamp"
+    stamp = atlas.site / STAMP
     whole = (atlas.site / "index.html").is_file()
-    return not whole or not stamp.is_file() or stamp.read_text() != _state(atlas)
+    return not whole or not stamp.is_file() or stamp.read_text("utf-8", errors="replace") != _state(atlas)
 
 
 def build(atlas: Atlas, books: Sequence[Book]) -> None:
-    """Write mkdocs.yml and run `mkdocs build --strict`; SiteError carries what MkDocs said."""
+    """Write mkdocs.yml and run `mkdocs build --strict`; SiteError carries what MkDocs said.
+
+    The new site takes the place of the old one when it is whole.
+    """
     base = (assets.folder("site_src") / "mkdocs.yml").read_text("utf-8")
     write_text(atlas.out / "mkdocs.yml", HEADER + base + _nav(atlas.docs, books))
+    fresh = (atlas.cache / "site").absolute()
+    shutil.rmtree(fresh, ignore_errors=True)
+    words = ["--strict", "--quiet", "--config-file", "mkdocs.yml", "--site-dir", str(fresh)]
     finished = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--config-file", "mkdocs.yml"],
+        [sys.executable, "-m", "mkdocs", "build", *words],
         cwd=atlas.out,
         env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONWARNINGS": "ignore"},
         capture_output=True,
@@ -38,17 +49,48 @@ def build(atlas: Atlas, books: Sequence[Book]) -> None:
         check=False,
     )
     if finished.returncode:
-        said = "\n".join((finished.stderr or finished.stdout).strip().splitlines()[-6:])
-        raise SiteError(
-            f"MkDocs could not build the site: {said}",
-            "All drawings are kept. If the pages in docs/notes are at fault, mend them and run `convreport site`.",
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise _why(finished.stderr or finished.stdout)
+    write_atomically(fresh / STAMP, _state(atlas).encode())
+    _take_place(fresh, atlas)
+
+
+def _why(said: str) -> SiteError:
+    """What MkDocs says, without its traceback; a full disk and the like in a sentence of its own."""
+    lines = said.strip().splitlines() or ["it gave no reason"]
+    if found := re.search(r"\[(?:Errno|WinError) \d+\] ([^:\n]+)", said):
+        return SiteError(
+            f"MkDocs could not write the site ({found[1].lower()}).",
+            "All drawings and the last site are kept. Make room, or mend the permissions, and run `convreport site`.",
         )
-    (atlas.cache / "site.stamp").write_text(_state(atlas))
+    told = lines[-1:] if "Traceback (most recent call last)" in said else lines[-6:]
+    return SiteError(
+        "MkDocs could not build the site: " + "\n".join(told),
+        "All drawings are kept. If the pages in docs/notes are at fault, mend them and run `convreport site`.",
+    )
+
+
+def _take_place(fresh: Path, atlas: Atlas) -> None:
+    """Put a whole new site in the place of the old one; what its user hid there (.nojekyll, .git) stays."""
+    old = atlas.cache / "site.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if atlas.site.exists():
+        for hidden in atlas.site.glob(".*"):
+            if hidden.name != STAMP and not (fresh / hidden.name).exists():
+                hidden.rename(fresh / hidden.name)
+        atlas.site.rename(old)
+    fresh.rename(atlas.site)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _state(atlas: Atlas) -> str:
     base = assets.folder("site_src") / "mkdocs.yml"
-    return digest(tree_digest(atlas.docs), base.read_text("utf-8"), version("mkdocs-material"), version("mkdocs"))
+    return digest(
+        tree_digest(atlas.docs, atlas.cache / "docs.json"),
+        base.read_text("utf-8"),
+        version("mkdocs-material"),
+        version("mkdocs"),
+    )
 
 
 def _nav(docs: Path, books: Sequence[Book]) -> str:

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from typer.testing import CliRunner
 
-from convreport.audit.check import check, thresholds
+from convreport.audit.check import as_json, as_junit, as_text, check, thresholds
 from convreport.cli.app import app
 from convreport.core.base.errors import UsageError
 from tests import books
@@ -133,3 +133,46 @@ def test_alerts_are_counted_where_health_was_measured(small_atlas):
     assert lost.outcome == "failed" and "1 of the 16 units of block1_conv1 is silent" in lost.said
     unknown = rule(books.without(made, "health"), 0)
     assert unknown.outcome == "error" and "health of no layer was measured" in unknown.said
+
+
+def test_what_broke_a_rule_is_named_with_its_page_in_all_formats(small_atlas):
+    made = books.of(small_atlas)
+    layer = next(one.layer for one in made.chapters["health"].drawings if one.facts.gated)
+    place = [one.layer for one in made.chapters["health"].drawings].index(layer)
+    broken = books.changed(made, "health", place, silent=(3, 5))
+    result = next(one for one in check(broken, {"max_silent": 0}) if one.rule == "max_silent")
+    spot = next(one for one in result.broken if one.layer == layer)
+    assert spot.units == (3, 5) and spot.link == f"demo/layers/{made.slugs[layer]}.html"
+    assert (small_atlas / "site" / spot.link).is_file()
+    text = as_text([result], "demo").splitlines()
+    assert f"        {layer}: units 3, 5 silent {spot.link}" in text
+    told = next(one for one in json.loads(as_json([result], "demo"))[0]["broken"] if one["layer"] == layer)
+    assert told["units"] == [3, 5] and told["link"] == spot.link
+    suite = ElementTree.fromstring(as_junit([result], "demo").encode())
+    assert f"{layer}: units 3, 5 silent {spot.link}" in suite[0][0].text
+
+
+def test_a_single_unit_and_a_picture_have_links_of_their_own(small_atlas):
+    made = books.of(small_atlas)
+    grey = next(place for place, one in enumerate(made.chapters["filters"].drawings) if one.facts.responds)
+    drawing = made.chapters["filters"].drawings[grey]
+    result = next(
+        one
+        for one in check(books.changed(made, "filters", grey, responds=False), {"max_grey": 0})
+        if one.rule == "max_grey"
+    )
+    link = f"demo/layers/{made.slugs[drawing.layer]}.html"
+    assert any(one.link.startswith(link) for one in result.broken)
+    cam_ = made.chapters["gradcam"].drawings[0]
+    wrong = books.changed(made, "gradcam", 0, right=False)
+    result = next(one for one in check(wrong, {"min_accuracy": 1}) if one.rule == "min_accuracy")
+    assert f"demo/pictures/{cam_.sample}.html" in [one.link for one in result.broken]
+    failed = next(one for one in check(evidence(), {"max_failed": 0}) if one.rule == "max_failed")
+    assert failed.broken[0].said.startswith("filters of x unit 4: ")
+    assert failed.broken[0].units == (4,)
+
+
+def test_of_very_many_places_the_first_are_named():
+    made = books.book(filters=[pattern(f"l{number}", 0, responds=False) for number in range(60)])
+    result = check(made, {"max_grey": 0})[0]
+    assert len(result.broken) == 60 and as_text([result], "m").splitlines()[-1].strip().startswith("and 20 more")

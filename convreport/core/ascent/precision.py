@@ -37,6 +37,7 @@ class Decisions:
     def _kept(self) -> dict[str, str]:
         """What the file says; nothing where there is none, or it was damaged."""
         try:
-            return dict(json.loads(self._file.read_bytes())) if self._file else {}
+            kept = dict(json.loads(self._file.read_bytes())) if self._file else {}
         except (OSError, ValueError, TypeError):
             return {}
+        return {key: said for key, said in kept.items() if said in ("float32", "bfloat16")}

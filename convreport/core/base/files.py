@@ -45,11 +45,33 @@ def write_text(path: Path, text: str) -> bool:
     return True
 
 
-def tree_digest(folder: Path) -> str:
-    """The digest of everything in a folder, by content name, size and time: cheap, and enough to see a change."""
+def read_json(path: Path) -> dict[str, Any]:
+    """The mapping that a JSON file of ours holds; an empty one where it is not there, cut short or something else."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def tree_digest(folder: Path, memory: Path) -> str:
+    """The digest of everything in a folder, by names and content.
+
+    In the file `memory` the digests of files are kept by size and time, so that only what changed is read again.
+    """
+    known = read_json(memory)
+    now: dict[str, list[Any]] = {}
     state = blake2b(digest_size=16)
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            stat = path.stat()
-            state.update(f"{path.relative_to(folder)} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+            name, stat = path.relative_to(folder).as_posix(), path.stat()
+            before = known.get(name)
+            seen = [stat.st_size, stat.st_mtime_ns]
+            if isinstance(before, list) and len(before) == 3 and before[:2] == seen:
+                now[name] = before
+            else:
+                now[name] = [*seen, digest_file(path)]
+            state.update(f"{name} {now[name][2]}\n".encode())
+    if now != known:
+        write_atomically(memory, json.dumps(now).encode())
     return state.hexdigest()

@@ -9,13 +9,15 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from convreport.core.base.codec import from_json, to_json
-from convreport.core.base.files import write_atomically
+from convreport.core.base.errors import UsageError
+from convreport.core.base.files import read_json, write_atomically
 from convreport.core.base.kinds import Facts, FigureKind, Pixels
 from convreport.core.drawing.figures import Drawing
 from convreport.core.pictures import pixels
@@ -58,11 +60,20 @@ def pack(drawing: Drawing) -> Packed:
     figures = []
     for figure in drawing.figures:
         image = figure.pixels
-        name = blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).hexdigest()
+        name = _name_of(image)
         size = (image.shape[0], image.shape[1])
         pictures[name] = pixels.encode_png(image)
         figures.append(StoredFigure(figure.name, name, size, figure.alt, figure.caption, figure.scale, figure.kind))
     return Packed(Record(tuple(figures), to_json(drawing.facts)), pictures)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes: of pictures that models refer to, of those that none does, and of records."""
+
+    needed: int
+    idle: int
+    records: int
 
 
 class Store:
@@ -93,18 +104,34 @@ class Store:
         return packed.record
 
     def picture(self, name: str) -> Pixels:
-        """The pixels of a stored picture; OSError if the store was damaged meanwhile."""
-        return pixels.decode(str(self._picture_path(name)))
+        """The pixels of a stored picture. UsageError if it is damaged, or no longer what it was: then it is deleted, so that
+        the next build draws it again.
+        """
+        path = self._picture_path(name)
+        try:
+            found = pixels.decode(str(path))
+        except (OSError, SyntaxError, ValueError):  # Pillow's words for a broken file
+            found = None
+        if found is not None and _name_of(found) == name:
+            return found
+        path.unlink(missing_ok=True)
+        raise UsageError(
+            f"The stored picture {path.name} was damaged, and is deleted.",
+            "Run the same command again: it alone is drawn again.",
+        )
 
-    def prune(self, referred: Iterable[str]) -> int:
-        """Delete what no model refers to and nobody has used for a day; how many records went. Call it under the lock."""
+    def prune(self, referred: Iterable[str], unused: float = KEPT_UNUSED) -> int:
+        """Delete what no model refers to and nobody has used for a day, or for `unused` seconds; how many records went.
+
+        Call it under the lock.
+        """
         keys = set(referred)
-        latest = time.time() - KEPT_UNUSED
+        latest = time.time() - unused
         kept: set[str] = set()
         gone = 0
         for path in self._records.glob("*/*.json"):
             if path.stem in keys or path.stat().st_mtime > latest:
-                kept.update(_pictures_of(json.loads(path.read_bytes())))
+                kept.update(_pictures_of(read_json(path)))
             else:
                 path.unlink(missing_ok=True)
                 gone += 1
@@ -112,6 +139,24 @@ class Store:
             if path.stem not in kept and path.stat().st_mtime < latest:
                 path.unlink(missing_ok=True)
         return gone
+
+    def sizes(self, referred: Iterable[str]) -> Sizes:
+        """What lies in the store, by what needs it; `referred` are the keys of the models' drawings."""
+        keys = set(referred)
+        records = {path: path.stat().st_size for path in self._records.glob("*/*.json")}
+        kept = {name for path in records if path.stem in keys for name in _pictures_of(read_json(path))}
+        pictures = {path: path.stat().st_size for path in self._pictures.glob("*/*.png")}
+        needed = sum(size for path, size in pictures.items() if path.stem in kept)
+        return Sizes(needed, sum(pictures.values()) - needed, sum(records.values()))
+
+    def repack(self) -> None:
+        """Write every picture again, packed as small as PNG gets; its pixels and its name stay."""
+        for path in self._pictures.glob("*/*.png"):
+            stat = path.stat()
+            small = pixels.encode_png(self.picture(path.stem), level=9)
+            if len(small) < stat.st_size:
+                write_atomically(path, small)
+                os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
     def _put_picture(self, name: str, data: bytes) -> None:
         path = self._picture_path(name)
@@ -127,5 +172,13 @@ class Store:
         return self._pictures / name[:2] / f"{name}.png"
 
 
+def _name_of(image: Pixels) -> str:
+    """The digest of a picture's shape and pixels."""
+    return blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).hexdigest()
+
+
 def _pictures_of(record: Mapping[str, Any]) -> list[str]:
-    return [figure["picture"] for figure in record["figures"]]
+    """None for a record that is damaged: it is drawn again when it is asked for."""
+    with suppress(KeyError, TypeError):
+        return [str(figure["picture"]) for figure in record["figures"]]
+    return []

@@ -51,8 +51,10 @@ def picture(name: str, values: Array, longest: int) -> Picture:
         raise ImageError(f"an array of shape {values.shape} and type {values.dtype} is no picture")
     if values.shape[2] > MOST_CHANNELS >= values.shape[0]:
         values = values.transpose(1, 2, 0)
-    if not np.isfinite(values).all():
-        raise ImageError("it holds NaN or infinity")
+    with np.errstate(over="ignore"):
+        fits = np.isfinite(values).all() and np.isfinite(values.astype(np.float32)).all()
+    if not fits:
+        raise ImageError("it holds NaN, infinity or numbers beyond those of 32 bits")
     if values.dtype == np.uint8 and values.shape[2] in (1, 3):
         return Picture(
             name, pixels.fit_within(np.ascontiguousarray(np.broadcast_to(values, (*values.shape[:2], 3))), longest)
@@ -82,6 +84,7 @@ def _shown(planes: Array) -> Pixels:
     if planes.shape[2] in (1, 3) and planes.min() >= 0 and 1 < planes.max() <= 255:
         return np.ascontiguousarray(np.broadcast_to((planes + 0.5).astype(np.uint8), (*planes.shape[:2], 3)))
     some = planes[..., :3] if planes.shape[2] >= 3 else planes[..., :1]
+    some = some.astype(np.float64)  # differences of the largest numbers have room in it
     low, high = np.percentile(some, (2, 98), axis=(0, 1))
     share = np.clip((some - low) / np.maximum(high - low, 1e-12), 0, 1)
     return np.ascontiguousarray(np.broadcast_to((share * 255 + 0.5).astype(np.uint8), (*planes.shape[:2], 3)))

@@ -129,10 +129,10 @@ def encode(pixels: Pixels, kind: FigureKind, quality: int = 76) -> bytes:
     return buffer.getvalue()
 
 
-def encode_png(pixels: Pixels) -> bytes:
-    """Lossless and quick to write: how the store keeps pictures."""
+def encode_png(pixels: Pixels, level: int = 1) -> bytes:
+    """Lossless and quick to write: how the store keeps pictures. `level` 9 is slowest and smallest."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=level)
     return buffer.getvalue()
 
 

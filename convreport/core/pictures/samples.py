@@ -97,9 +97,13 @@ def named_samples(pictures: Iterable[Picture]) -> Iterator[Sample]:
 
 
 def slug(text: str) -> str:
-    """A name for files and addresses: letters, digits, `_`, `.` and `-`, never empty, never a path."""
+    """A name for files and addresses: letters, digits, `_`, `.` and `-`, never empty, never a path.
+
+    Windows can have it too: no name of a device, with or without an ending, and no dot at its end.
+    """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", plain).strip("-.")[:80] or "unnamed"
+    short = re.sub(r"[^A-Za-z0-9_.-]+", "-", plain).strip("-.")[:80].rstrip("-.") or "unnamed"
+    return re.sub(r"^(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)", r"\1_", short, flags=re.IGNORECASE)
 
 
 def unique_slug(text: str, taken: set[str]) -> str:

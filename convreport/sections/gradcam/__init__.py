@@ -17,14 +17,18 @@ from convreport.sections.base import Asked, Desk, Section
 from convreport.sections.gradcam import verdicts
 from convreport.sections.gradcam.drawing import Explanation
 from convreport.sections.gradcam.facts import CamFacts
-from convreport.sections.telling import Cell, Measured, OwnPage, Result, Rule, SaidClass, Strip
+from convreport.sections.telling import Cell, Measured, OwnPage, Result, Rule, SaidClass, Spot, Strip
 
 
 def _accuracy(book: Book) -> Measured:
     judged = verdicts.judged(GradCam.drawn(book))
     if judged is None:
         return Measured(None, "the true class of no picture is known")
-    return Measured(judged.right / judged.all, f"{judged.right} of {judged.all} pictures right")
+    spots = [
+        Spot(f"{book.by_slug[one.sample or ''].name}: taken for {one.facts.top[0].name}", sample=one.sample)
+        for one in judged.wrong
+    ]
+    return Measured(judged.right / judged.all, f"{judged.right} of {judged.all} pictures right", tuple(spots))
 
 
 @section

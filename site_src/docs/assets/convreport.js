@@ -21,7 +21,7 @@
   const loads = new Map();
   window.convreport = (data) => document.currentScript.deliver(data);
   function load(url) {
-    if (url.startsWith("#")) return Promise.resolve(JSON.parse(document.querySelector(url).textContent));
+    if (url.startsWith("#")) return Promise.resolve(JSON.parse(document.getElementById(url.slice(1)).textContent));
     if (!loads.has(url)) {
       loads.set(url, new Promise((resolve, reject) => {
         const script = el("script", { src: url, onerror: reject });
@@ -44,7 +44,7 @@
   function source(up, file) {
     if (!file.startsWith("#")) return up + file;
     if (!blobs.has(file)) {
-      const [head, data] = document.querySelector(file).src.split(",");
+      const [head, data] = document.getElementById(file.slice(1)).src.split(",");
       const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
       blobs.set(file, URL.createObjectURL(new Blob([bytes], { type: /:(.*?);/.exec(head)[1] })));
     }

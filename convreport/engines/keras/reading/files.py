@@ -12,48 +12,49 @@ from typing import Any
 
 from convreport.core.base.errors import ModelError
 from convreport.engines.keras import runtime
-from convreport.engines.keras.reading import legacy, weights
-from convreport.engines.keras.reading.safety import refuse_code
+from convreport.engines.keras.reading import legacy, trees, unknown, weights
+from convreport.engines.keras.reading.safety import refuse_code, refuse_giants
 
 BACKSLASHES = "backslashes in the names of weights (written on Windows by Keras 2)"
 
 
 @dataclass(frozen=True)
 class Saved:
-    """What a file holds: the configuration of a model, or None for weights alone."""
+    """What a file holds: the configuration of a model, or None for weights alone; and how many numbers are stored."""
 
     file: Path
     zipped: bool
     config: dict[str, Any] | None
+    numbers: int = 0
 
 
 def look_into(file: Path) -> Saved:
-    """What is in a file, without acting on it; ModelError for one that is no model, or damaged."""
-    damaged = ModelError(f"{file.name} is not a Keras model, or is damaged.", "Give a .keras or .h5 file, unbroken.")
+    """What is in a file, without acting on it; ModelError for one that is no model, or damaged, or not whole in itself."""
     if zipfile.is_zipfile(file):
-        try:
-            with zipfile.ZipFile(file) as archive:
-                if (bad := archive.testzip()) is not None:
-                    raise ModelError(f"{file.name} is damaged ({bad} does not match its checksum).", "Copy it again.")
-                return Saved(file, True, json.loads(archive.read("config.json")))
-        except (KeyError, ValueError, zipfile.BadZipFile, OSError):
-            raise damaged from None
+        with trees.archive(file) as archive:
+            if (bad := archive.testzip()) is not None:
+                raise ModelError(f"{file.name} is damaged ({bad} does not match its checksum).", "Copy it again.")
+            config = json.loads(archive.read("config.json"))
+        with trees.opened(file) as tree:
+            return Saved(file, True, _as_model(config, file), trees.refuse_outside(tree, file))
     with file.open("rb") as start:
         if start.read(8) != b"\x89HDF\r\n\x1a\n":
-            raise damaged
-    import h5py
+            raise trees.damaged(file)
+    with trees.opened(file) as tree:
+        text = tree.attrs.get("model_config")
+        config = None if text is None else json.loads(text.decode() if isinstance(text, bytes) else text)
+        signs = {"layers", "_layer_checkpoint_dependencies", "vars", "model_weights", "layer_names", "layer_names0"}
+        if config is None and not signs & {*tree, *tree.attrs}:
+            raise ModelError(f"{file.name} is an HDF5 file, but Keras did not write it.", "Give a .keras or .h5 model.")
+        numbers = trees.refuse_outside(tree, file)
+    return Saved(file, False, None if config is None else _as_model(config, file), numbers)
 
-    try:
-        with h5py.File(file, "r") as tree:
-            text = tree.attrs.get("model_config")
-            config = None if text is None else json.loads(text.decode() if isinstance(text, bytes) else text)
-            signs = {"layers", "_layer_checkpoint_dependencies", "vars", "model_weights", "layer_names", "layer_names0"}
-            whole = config is not None or bool(signs & {*tree, *tree.attrs})
-    except (OSError, ValueError):
-        raise damaged from None
-    if not whole:
-        raise ModelError(f"{file.name} is an HDF5 file, but Keras did not write it.", "Give a .keras or .h5 model.")
-    return Saved(file, False, config)
+
+def _as_model(config: Any, file: Path) -> dict[str, Any]:
+    """A configuration that is one at all."""
+    if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
+        raise trees.damaged(file)
+    return config
 
 
 def read(saved: Saved, *, unsafe: bool, trusted: Sequence[str]) -> tuple[Any, tuple[str, ...]]:
@@ -62,8 +63,10 @@ def read(saved: Saved, *, unsafe: bool, trusted: Sequence[str]) -> tuple[Any, tu
     runtime.tensorflow()
     import keras
 
-    if not unsafe:
-        refuse_code(saved.config, saved.file.name, trusted)
+    with trees.faults_told(saved.file):  # one may be nested deeper than Python goes
+        if not unsafe:
+            refuse_code(saved.config, saved.file.name, trusted)
+        refuse_giants(saved.config, saved.numbers, saved.file.name)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice for the model's author, who is not here
@@ -84,7 +87,7 @@ def read(saved: Saved, *, unsafe: bool, trusted: Sequence[str]) -> tuple[Any, tu
 def _mended(saved: Saved, *, unsafe: bool) -> tuple[Any, tuple[str, ...]] | None:
     """The model after repair, every weight accounted for, and what was done; None where there is nothing to repair."""
     config = json.loads(json.dumps(saved.config))
-    repairs = legacy.mend(config, archive=saved.zipped)
+    repairs = (*legacy.mend(config, archive=saved.zipped), *unknown.drop_idle(config, saved.file.name))
     if saved.zipped:
         made = _from_mended_archive(saved.file, config, repairs, unsafe=unsafe)
         if made is None:
@@ -118,7 +121,7 @@ def _from_mended_archive(
     import h5py
     import keras
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=runtime.scratch()) as folder:
         with zipfile.ZipFile(file) as archive:
             archive.extractall(folder, ["config.json", "metadata.json", "model.weights.h5"])
         inner = Path(folder) / "model.weights.h5"

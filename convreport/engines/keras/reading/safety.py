@@ -1,6 +1,7 @@
 """What a saved model may bring with it: layers of Keras and of registered modules, and no code that runs on loading."""
 
 import builtins
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -34,6 +35,11 @@ PLAIN = (
 NOT_MODELS = ("utils", "saving", "export", "legacy", "callbacks", "wrappers")
 
 
+# Of layers: how many units or cells they have, each of which has a weight of its own.
+SIZES = ("filters", "units", "kernel_size", "input_dim", "output_dim", "depth_multiplier")
+SMALL = 100_000  # so many are no danger, whatever a file holds
+
+
 def refuse_code(config: Any, file: str, trusted: Sequence[str]) -> None:
     """ModelError if loading this configuration would run its author's code; `trusted` are the modules of --custom."""
     for node in _nodes(config):
@@ -43,12 +49,35 @@ def refuse_code(config: Any, file: str, trusted: Sequence[str]) -> None:
                 f"{file} contains {CODE[kind]}: code that would run on loading.",
                 "If you trust its author, load it with --unsafe; else replace it by a layer of Keras and save again.",
             )
+        inner = node.get("config")
+        if isinstance(inner, dict) and isinstance(inner.get("vocabulary"), str):
+            raise ModelError(
+                f"{file} names a file of this machine as the vocabulary of {kind}: nothing outside the model's file is read.",
+                "Save the model with the words themselves in it, as Keras does by default; or load it with --unsafe.",
+            )
         if isinstance(module, str) and "class_name" in node and not _allowed(module, node, trusted):
             what = node.get("config") if kind == "function" and isinstance(node.get("config"), str) else kind
             raise ModelError(
                 f"{file} names {module}.{what}, which is not Keras's: loading it would run code from there.",
                 f"If you trust it, import the module yourself with --custom {module.split('.')[0]}, or give --unsafe.",
             )
+
+
+def refuse_giants(config: Any, numbers: int, file: str) -> None:
+    """ModelError where a layer says to have more units or cells of a kernel than numbers are stored in the whole file.
+
+    Keras would first make them all, with random values, and only then find out.
+    """
+    for node in _nodes(config):
+        for key in SIZES:
+            said = node.get(key)
+            sides = said if isinstance(said, list | tuple) else [said]
+            whole = math.prod(side for side in sides if isinstance(side, int))
+            if whole > max(numbers, SMALL):
+                raise ModelError(
+                    f"{file} is damaged: a layer says {key} = {str(said)[:40]}, and the file holds {numbers:,} weights.",
+                    "Copy or save it again.",
+                )
 
 
 def _allowed(module: str, node: Any, trusted: Sequence[str]) -> bool:

@@ -3,11 +3,9 @@
 import shutil
 import tempfile
 import warnings
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,8 @@ import numpy as np
 
 from convreport.core.base.errors import ModelError
 from convreport.core.base.kinds import Array
+from convreport.engines.keras import runtime
+from convreport.engines.keras.reading.trees import opened
 
 LISTED = 4  # layers named in a message
 NOT_WEIGHTS = ("optimizer", "optimizer_weights", "metrics")  # at the top of a file
@@ -71,24 +71,6 @@ def account(model: Any, file: Path) -> None:
             f"Not every weight of {file.name} is accounted for: {'; '.join(parts)}.",
             "The model could be read only in part, and a picture of it would mislead. Save it again with its own Keras.",
         )
-
-
-@contextmanager
-def opened(file: Path) -> Iterator[Any]:
-    """The weights of a file as an HDF5 tree, out of the archive for a .keras file; ModelError for anything else."""
-    import h5py
-
-    try:
-        if zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as archive, h5py.File(BytesIO(archive.read("model.weights.h5")), "r") as tree:
-                yield tree
-        else:
-            with h5py.File(file, "r") as tree:
-                yield tree
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise ModelError(
-            f"{file.name} holds no weights that can be read ({error}).", "Copy or save it again."
-        ) from None
 
 
 def _weights_in(tree: Any) -> Any:
@@ -186,7 +168,7 @@ def _difference(
 
 def _difference_of_trees(model: Any, file: Path) -> str:
     """Which layers differ between a file of Keras 3 and what the model would write itself, in words."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=runtime.scratch()) as folder:
         own = Path(folder) / "own.weights.h5"
         model.save_weights(own)
         here, there = _layers_in(own), _layers_in(file)
@@ -245,7 +227,7 @@ def _under_keras_name(file: Path) -> Iterator[Path]:
     if file.name.endswith((".weights.h5", ".keras")):
         yield file
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=runtime.scratch()) as folder:
         named = Path(folder) / "model.weights.h5"
         try:
             named.symlink_to(file.resolve())

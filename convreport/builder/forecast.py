@@ -1,0 +1,135 @@
+"""What a build would cost, before it is made: some drawings of each section are made and measured, the rest follows.
+
+Seconds are those of this machine. Every sample is drawn twice: the first time more is paid once for each layer or picture
+(TensorFlow traces it), the second is paid for every batch.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from convreport.builder import pipeline
+from convreport.builder.plan import Plan
+from convreport.builder.press import COLUMNS, ROWS
+from convreport.core.drawing.figures import Drawing, Subject
+from convreport.core.drawing.scope import Scope
+from convreport.core.network.card import ModelCard
+from convreport.core.pictures import pixels
+from convreport.core.seam import Network
+from convreport.sections.base import Section
+from convreport.share.report import LIMIT
+
+SAMPLED = 3  # drawings, or batches, of each section that are made
+SURVEYED = 24  # examples that are looked at for it
+# Measured on the demo's site: the theme and the guide, and what a page of HTML weighs.
+THEME_FILES, THEME_BYTES = 55, 2_780_000
+REPORT = 4 / 3  # bytes of the one-file report, where pictures are text, to those of the pictures
+PAGE_BYTES, LINE_BYTES = 33_000, 260  # a page; a drawing's line in atlas.json and in the viewer's data, and on pages
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a section, or something else of a build, would cost: so many drawings, seconds, bytes and files of the site."""
+
+    name: str
+    drawings: int
+    seconds: float
+    bytes: int
+    files: int
+
+
+def forecast(plan: Plan, card: ModelCard, network: Network) -> list[Cost]:
+    """The cost of every section, of the survey of the examples, and of the pages. Takes seconds to minutes.
+
+    Raises what a build would raise.
+    """
+    with TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        whole = pipeline.covered(plan, card, lambda event: None, scratch)
+        few, fewer = (
+            pipeline.covered(replace(plan, max_examples=count), card, lambda event: None, scratch)
+            for count in (SURVEYED, SURVEYED // 2)
+        )
+        found = list(_sections(plan, whole, few, fewer, network))
+    return [*found, _pages(whole, found, plan)]
+
+
+def _sections(plan: Plan, whole: Scope, few: Scope, fewer: Scope, network: Network) -> Iterator[Cost]:
+    """The survey is paid by the first section that needs it, and told apart."""
+    surveyed = False
+    for section in plan.sections:
+        subjects = list(section.subjects(whole))
+        if not subjects:
+            continue
+        if section.of_examples and not surveyed and whole.examples is not None and few.examples is not None:
+            surveyed = True
+            known = set(section.subjects(few))
+            first = next((one for one in subjects if one in known), None)
+            if first is not None:
+                traced, _ = _drawn(section, [first], fewer, network)
+                once, _ = _drawn(section, [first], few, network)
+                again, _ = _drawn(section, [first], few, network)
+                each = max(once - again, 0.0) / max(few.examples.count, 1)
+                yield Cost("survey", 0, traced + each * whole.examples.count, 0, 0)
+        yield _cost(section, subjects, few, network)
+
+
+def _cost(section: Section[Any, Any], subjects: Sequence[Subject], scope: Scope, network: Network) -> Cost:
+    """Some subjects, from the first to the last, drawn in batches of the usual size, and what all of them come to."""
+    known = set(section.subjects(scope))
+    drawable = [one for one in subjects if one in known] or list(subjects)
+    groups: dict[Any, list[Subject]] = {}
+    for one in drawable:
+        groups.setdefault(section.group(one), []).append(one)
+    chosen = list(groups.values())
+    places = sorted({round(place * (len(chosen) - 1) / max(SAMPLED - 1, 1)) for place in range(SAMPLED)})
+    once = each = bytes_ = 0.0
+    drawn: list[Drawing] = []
+    for place in places:
+        batch = chosen[place][: section.batch]
+        traced, made = _drawn(section, batch, scope, network)
+        took, _ = _drawn(section, batch, scope, network)
+        once, each = once + max(traced - took, 0.0) / len(places), each + took / len(places)
+        drawn += made
+    batches = sum(-(-len(group) // section.batch) for group in chosen)
+    seconds = (once * len(chosen) + each * batches) * len(subjects) / len(drawable)
+    for drawing in drawn:
+        bytes_ += sum(len(pixels.encode(figure.pixels, figure.kind)) for figure in drawing.figures)
+    figures = sum(len(drawing.figures) for drawing in drawn) / max(len(drawn), 1)
+    size = round(bytes_ / max(len(drawn), 1) * len(subjects))
+    return Cost(section.name, len(subjects), seconds, size, _files(subjects, figures))
+
+
+def _files(subjects: Sequence[Subject], figures: float) -> int:
+    """Tiles of units share sprite sheets, layer by layer; other pictures have a file each."""
+    of: dict[str | None, int] = {}
+    for one in subjects:
+        if one.unit is not None:
+            of[one.layer] = of.get(one.layer, 0) + 1
+    alone = sum(one.unit is None for one in subjects)
+    sheets = sum(-(-count // (COLUMNS * ROWS)) + 1 for count in of.values())
+    return round((alone + sheets) * figures)
+
+
+def _drawn(
+    section: Section[Any, Any], batch: Sequence[Subject], scope: Scope, network: Network
+) -> tuple[float, list[Drawing]]:
+    started = time.monotonic()
+    made = list(section.draw(batch, scope, network))
+    return time.monotonic() - started, made
+
+
+def _pages(scope: Scope, costs: Sequence[Cost], plan: Plan) -> Cost:
+    """The theme, a page a layer, picture and class, and the data of the viewer."""
+    subjects = [one for section in plan.sections for one in section.subjects(scope)]
+    layers = {one.layer for one in subjects if one.layer is not None}
+    labels = {one.label for one in subjects if one.label is not None}
+    pages = 8 + len(layers) + len(scope.samples) + min(len(labels), 100)
+    drawings = sum(one.drawings for one in costs)
+    report = min(round(REPORT * sum(one.bytes for one in costs)), LIMIT)
+    size = THEME_BYTES + pages * PAGE_BYTES + 3 * drawings * LINE_BYTES + report
+    files = THEME_FILES + pages + len(layers) + 2 * len(scope.samples)
+    return Cost("pages", 0, 2.0 + 0.05 * pages, size, files)

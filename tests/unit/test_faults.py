@@ -1,0 +1,300 @@
+"""What got through once: damaged caches and books, full disks, foreign hosts, names that break things."""
+
+import errno
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convreport.book.folder import Atlas
+from convreport.core.base import files
+from convreport.core.base.errors import SiteError, UsageError
+from convreport.core.drawing.figures import Drawing, Figure
+from convreport.core.drawing.store import Store, pack
+from convreport.core.pictures import samples
+from convreport.share import serve
+from convreport.site import mkdocs
+from tests.campaign.bench import play
+from tests.campaign.families import FAMILIES
+from tests.unit.test_cli import refused, run
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"demo": "/x', "[]", "3", '"x"', "\x00"])
+def test_a_damaged_memory_of_sources_is_no_memory(content, tmp_path):
+    atlas = Atlas.open(tmp_path / "a", create=True)
+    (atlas.cache / "sources.json").write_text(content)
+    atlas.claim("demo", "demo", "demo")
+    assert json.loads((atlas.cache / "sources.json").read_bytes()) == {"demo": "demo"}
+    (atlas.cache / "sources.json").write_text(content)
+    atlas.forget("demo")
+
+
+@pytest.mark.parametrize(
+    "name", ["models.json", "sources.json", "pages.json", "reports.json", "published-demo.json", "plan-demo.json"]
+)
+def test_caches_cut_in_half_cost_no_more_than_time(name, atlas_copy):
+    file = atlas_copy / "cache" / name
+    for content in (file.read_bytes()[: file.stat().st_size // 2], b"[1, 2]", b"\xff"):
+        file.write_bytes(content)
+        for words in (("site", atlas_copy), ("remove", "nobody", atlas_copy), ("cache", atlas_copy)):
+            done = run(*words)
+            assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        done = run("verify", atlas_copy, "--sample", 0) if name == "plan-demo.json" else None
+        if done is not None:
+            refused(done, 2, "does not say how demo was built", "Run its build again")
+
+
+def spoilt(change):
+    def spoil(atlas):
+        path = atlas / "docs/demo/atlas.json"
+        data = json.loads(path.read_bytes())
+        change(data)
+        path.write_text(json.dumps(data))
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda data: data.update(sections=[1]), "expected `object`, got `int`"),
+        (lambda data: data.update(sections=None), "expected `array`, got `null`"),
+        (lambda data: data["slugs"].clear(), "has no name for its page"),
+        (lambda data: data["samples"].clear(), "speaks of a picture"),
+        (lambda data: data["model"].update(slug="../../elsewhere"), "cannot be the name of a model's page"),
+        (lambda data: data["samples"][0].update(file="../../../secret.webp"), "lies outside its folder"),
+    ],
+)
+def test_a_damaged_book_is_told_by_every_command(change, words, atlas_copy):
+    spoilt(change)(atlas_copy)
+    for command in ("check", "export", "verify"):
+        refused(run(command, atlas_copy), 2, "is damaged, or no atlas.json", "Build its model again")
+    done = run("site", atlas_copy)
+    assert done.exit_code == 0, done.output
+    assert words in " ".join(done.stdout.split())
+    assert not (atlas_copy.parent / "elsewhere").exists()
+
+
+def test_a_published_picture_that_is_gone_is_told_and_comes_back(atlas_copy):
+    sheet = next((atlas_copy / "docs/demo").rglob("*.webp"))
+    sheet.write_bytes(sheet.read_bytes()[:100])
+    (atlas_copy / "cache/reports.json").unlink()
+    done = run("export", atlas_copy, "-o", atlas_copy.parent / "r.html")
+    if done.exit_code:  # the report may do without that one
+        refused(done, 2, "is not there, or is damaged", "Build its model again")
+    assert run("site", atlas_copy).exit_code == 0
+
+
+def drawing(value):
+    return Drawing((Figure("tile", np.full((4, 4, 3), value, np.uint8), "a tile"),), {"x": value})
+
+
+@pytest.mark.parametrize("fault", ["cut", "bits", "another", "empty"])
+def test_a_damaged_picture_of_the_store_is_found_told_and_drawn_again(fault, tmp_path):
+    store = Store(tmp_path)
+    name = store.put("ab12", pack(drawing(7))).figures[0].picture
+    other = store.put("cd34", pack(drawing(9))).figures[0].picture
+    (path,) = tmp_path.glob(f"pictures/*/{name}.png")
+    whole = path.read_bytes()
+    if fault == "another":
+        whole = next(tmp_path.glob(f"pictures/*/{other}.png")).read_bytes()
+    elif fault == "bits":
+        whole = whole[:50] + bytes([whole[50] ^ 0xFF]) + whole[51:]
+    path.write_bytes({"cut": whole[:40], "empty": b""}.get(fault, whole))
+    with pytest.raises(UsageError, match="was damaged, and is deleted") as caught:
+        store.picture(name)
+    assert "drawn again" in caught.value.hint
+    assert store.get("ab12") is None, "so it is drawn again"
+    store.put("ab12", pack(drawing(7)))
+    assert store.picture(name).max() == 7
+
+
+def test_a_damaged_record_does_not_stop_pruning(tmp_path):
+    store = Store(tmp_path)
+    store.put("ab12", pack(drawing(7)))
+    for content in ("{", "[]", '{"figures": 3}', '{"figures": [{}]}'):
+        (tmp_path / "records/ab/ab12.json").write_text(content)
+        assert store.prune({"ab12"}) == 0 and store.get("ab12") is None
+
+
+def test_the_cache_is_measured_and_pruned_and_nothing_is_drawn_again(atlas_copy):
+    store = Store(atlas_copy / "cache")
+    store.put("ffff", pack(Drawing((Figure("noise", noise(), "noise"),), {})))
+    keys = [one.stem for one in (atlas_copy / "cache/records").glob("*/*.json") if one.stem != "ffff"]
+    figures = {key: [store.picture(one.picture) for one in store.get(key).figures] for key in keys}
+    done = run("cache", atlas_copy)
+    whole = sum(path.stat().st_size for path in (atlas_copy / "cache").rglob("*") if path.is_file())
+    assert done.exit_code == 0 and f"{whole / 1e6:.1f} MB" in done.stdout and "idle pictures" in done.stdout
+    done = run("cache", atlas_copy, "--prune")
+    assert done.exit_code == 0 and "less than before" in done.stdout
+    assert store.get("ffff") is None
+    for key, pixels in figures.items():
+        kept = store.get(key)
+        assert all(
+            np.array_equal(store.picture(one.picture), was) for one, was in zip(kept.figures, pixels, strict=True)
+        )
+    after = sum(path.stat().st_size for path in (atlas_copy / "cache").rglob("*") if path.is_file())
+    assert after < 0.95 * whole
+
+
+def noise():
+    return np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+
+
+# -- the site
+
+
+def test_a_full_disk_in_mkdocs_is_a_sentence_and_the_last_site_stays(atlas_copy, monkeypatch):
+    said = (
+        'Traceback (most recent call last):\n  File "x.py", line 3, in write\n'
+        "OSError: [Errno 28] No space left on device: '/tmp/site/index.html'\n"
+    )
+    (atlas_copy / "docs/notes").mkdir()
+    (atlas_copy / "docs/notes/more.md").write_text("# More\n")
+    before = (atlas_copy / "site/index.html").read_bytes()
+    failed = subprocess.CompletedProcess([], 1, "", said)
+    monkeypatch.setattr(mkdocs.subprocess, "run", lambda *words, **more: failed)
+    done = run("site", atlas_copy)
+    refused(done, 5, "MkDocs could not write the site (no space left on device)", "Make room")
+    assert (atlas_copy / "site/index.html").read_bytes() == before
+    assert not (atlas_copy / "cache/site").exists()
+    with pytest.raises(SiteError, match="could not build the site: ValueError: x") as caught:
+        raise mkdocs._why("Traceback (most recent call last):\n  File y\nValueError: x")
+    assert "File y" not in caught.value.message
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EIO])
+def test_a_write_that_fails_is_a_sentence(number, atlas_copy, monkeypatch):
+    def fail(path, data):
+        raise OSError(number, os.strerror(number), str(path))
+
+    (atlas_copy / "docs/index.md").unlink()
+    monkeypatch.setattr(files, "write_atomically", fail)
+    refused(
+        run("site", atlas_copy), 2, f"cannot be read or written ({os.strerror(number).lower()})", "goes on from there"
+    )
+    monkeypatch.undo()
+    assert run("site", atlas_copy).exit_code == 0
+    assert (atlas_copy / "docs/index.md").is_file()
+
+
+def test_a_copied_site_is_not_stale(small_atlas, tmp_path):
+    copied = Path(shutil.copytree(small_atlas, tmp_path / "copied", copy_function=shutil.copyfile))
+    shutil.rmtree(copied / "cache")
+    atlas = Atlas.open(copied, create=False)
+    assert not mkdocs.is_stale(atlas)
+    (copied / "docs/index.md").write_text("changed")
+    assert mkdocs.is_stale(atlas)
+
+
+# -- serve
+
+
+@pytest.fixture
+def server(small_atlas):
+    handler = partial(serve._Site, directory=str(small_atlas / "site"), hosts=serve.HERE | {"atlas.test"})
+    made = serve._Server(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=made.serve_forever, daemon=True)
+    thread.start()
+    yield made.server_port
+    made.shutdown()
+    made.server_close()
+
+
+def asked(port, host, path="/"):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.putrequest("GET", path, skip_host=True)
+    if host is not None:
+        connection.putheader("Host", host)
+    connection.endheaders()
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1:{port}", "[::1]:{port}", "LOCALHOST:8000", "atlas.test", None]
+)
+def test_this_machine_is_answered(host, server):
+    assert asked(server, host and host.format(port=server)) == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:{port}", "127.0.0.1.evil.example", "localhost@evil", "", "::1"]
+)
+def test_foreign_hosts_are_not(host, server):
+    assert asked(server, host.format(port=server)) == 421
+    assert asked(server, host.format(port=server), "/demo/report.html") == 421
+
+
+def test_two_hundred_requests_at_once_are_all_answered(server):
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(asked(server, "localhost"))) for _ in range(200)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert answers == [200] * 200
+
+
+# -- names
+
+
+@pytest.mark.parametrize(
+    "name", ["con", "CON", "nul.png", "com1", "LPT9.x", "aux.", "prn. ", "x" * 79 + ".y", "...", "con.tar.gz"]
+)
+def test_slugs_are_names_on_every_system(name):
+    made = samples.slug(name)
+    assert made and not made.endswith(".") and len(made) <= 81
+    assert made.split(".")[0].lower() not in {"con", "prn", "aux", "nul", "com1", "lpt9"}
+    assert samples.slug("contact.png") == "contact.png" and samples.slug("console") == "console"
+
+
+# -- what a killed build leaves
+
+
+def test_code_that_tensorflow_generates_goes_into_a_folder_that_the_next_process_clears(tmp_path):
+    program = (
+        "import os, tempfile\nfrom convreport.engines.keras import runtime\ntf = runtime.tensorflow()\n"
+        "@tf.function\ndef f(x):\n    if x > 0:\n        x = x + 1\n    return x\nf(tf.constant(1))\n"
+        "from pathlib import Path\n"
+        "print(sorted(p.relative_to(tempfile.gettempdir()).as_posix() for p in Path(tempfile.gettempdir()).rglob('*.py')))\n"
+        "os._exit(0)\n"  # as if it were killed
+    )
+    (tmp_path / "program.txt").write_text(program)  # TensorFlow must be able to read the source
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    left = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, str(tmp_path / "program.txt")], env=env, capture_output=True, text=True, check=True
+        )
+        assert "convreport-" in done.stdout, "TensorFlow wrote its code elsewhere"
+        left.append(sorted(path.name for path in tmp_path.glob("convreport-*")))
+        assert not list(tmp_path.glob("__autograph*"))
+    assert len(left[0]) == len(left[1]) == 1 and left[0] != left[1]
+
+
+# -- the campaign, in short; `python -m tests.campaign` plays more
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_few_cases_of_every_family(name):
+    tally = play(FAMILIES[name], FAMILIES[name].few, seed=0)
+    assert not tally.findings, "\n".join(tally.findings)
+    assert tally.cases == FAMILIES[name].few
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_many_cases_of_every_family(name):
+    tally = play(FAMILIES[name], FAMILIES[name].many, seed=1)
+    assert not tally.findings, "\n".join(tally.findings)
