@@ -10,6 +10,7 @@ from convreport.core.base.errors import ModelError, UsageError, did_you_mean
 from convreport.core.network.card import ModelCard
 from convreport.engines.keras import runtime
 from convreport.engines.keras.reading import catalog, files, weights
+from convreport.engines.keras.running.forward import KerasForward
 from convreport.engines.keras.understanding.describe import Understood, describe
 from convreport.engines.request import Request, is_factory
 
@@ -65,7 +66,7 @@ def load(request: Request) -> Loaded:
         _import_custom(module)
     with runtime.names_from_zero():
         model, used, origin, repairs = _model(request)
-    return Loaded(model, describe(model, name, request, origin, repairs), used)
+    return Loaded(model, describe(model, name, request, origin, repairs, KerasForward), used)
 
 
 def demo_file() -> Path:
