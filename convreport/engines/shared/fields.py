@@ -11,7 +11,29 @@ from convreport.core.network.card import Field
 
 START = Field((1, 1), (1, 1), (0, 0))
 EVERYTHING = Field((0, 0), (0, 0), (0, 0), whole=True)
+WINDOWS = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "MaxPooling2D", "AveragePooling2D")
+ENLARGING = ("UpSampling2D", "Conv2DTranspose")
+MOVING = ("ZeroPadding2D", "Cropping2D")
+WHOLE = (
+    "Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "MultiHeadAttention", "GroupNormalization",
+    "AdaptiveAveragePooling2D", "AdaptiveMaxPooling2D",
+)  # fmt: skip
+CELLWISE = (
+    "Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "BatchNormalization", "LayerNormalization", "Dense",
+    "Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "ActivityRegularization", "Identity", "Rescaling",
+    "Normalization", "Add", "Concatenate", "Average", "Maximum", "Minimum", "Multiply", "Subtract", "LayerScale",
+    "StochasticDepth", "UnitNormalization", "AlphaDropout", "Relu", "Relu6", "Sigmoid", "Tanh", "Gelu", "Silu", "Divide",
+    "TrueDivide", "HardSigmoid", "HardSilu", "Cast", "Mish", "LogSoftmax",
+)  # fmt: skip
+# What keeps its meaning at any size of picture.
+SIZELESS = {*CELLWISE, *WINDOWS, *MOVING, *ENLARGING, "InputLayer"} - {"Dense", "Concatenate"}
 Pair = tuple[int, int]
+
+
+def seen_by(below: Sequence[Field | None]) -> Field | None:
+    """What cells see that read all of these, before they do anything with it; None where that of one is not known."""
+    known = [field for field in below if field is not None]
+    return union(known) if known and len(known) == len(below) else None
 
 
 def union(fields: Sequence[Field]) -> Field:

@@ -4,21 +4,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from convreport.core.network.card import Field
-from convreport.engines.shared.fields import EVERYTHING, START, enlarged, interpolated, shifted, union, windowed
-
-WINDOWS = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "MaxPooling2D", "AveragePooling2D")
-ENLARGING = ("UpSampling2D", "Conv2DTranspose")
-MOVING = ("ZeroPadding2D", "Cropping2D")
-WHOLE = (
-    "Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "MultiHeadAttention", "GroupNormalization",
-    "AdaptiveAveragePooling2D", "AdaptiveMaxPooling2D",
-)  # fmt: skip
-CELLWISE = (
-    "Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "BatchNormalization", "LayerNormalization", "Dense",
-    "Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "ActivityRegularization", "Identity", "Rescaling",
-    "Normalization", "Add", "Concatenate", "Average", "Maximum", "Minimum", "Multiply", "Subtract", "LayerScale",
-    "StochasticDepth", "UnitNormalization", "AlphaDropout", "Relu", "Relu6", "Sigmoid", "Tanh", "Gelu", "Silu", "Divide",
-    "TrueDivide", "HardSigmoid", "HardSilu", "Cast",
+from convreport.engines.shared.fields import (
+    CELLWISE,
+    ENLARGING,
+    EVERYTHING,
+    MOVING,
+    START,
+    WHOLE,
+    WINDOWS,
+    enlarged,
+    interpolated,
+    seen_by,
+    shifted,
+    windowed,
 )  # fmt: skip
 
 
@@ -30,10 +28,9 @@ def field_of(operation: Any, below: Sequence[Field | None], size: tuple[int | No
     kind = type(operation).__name__
     if kind == "InputLayer":
         return START
-    known = [field for field in below if field is not None]
-    if len(known) < len(below) or not known:
+    source = seen_by(below)
+    if source is None:
         return None
-    source = union(known)
     if kind in WHOLE:
         return EVERYTHING
     if kind in CELLWISE or kind.startswith("Random") or (kind == "Reshape" and source.whole):

@@ -2,11 +2,8 @@
 
 from convreport.core.network import layers
 from convreport.core.network.card import ModelCard
-from convreport.engines.keras.wiring.fields import CELLWISE, ENLARGING, MOVING, WINDOWS
 from convreport.engines.keras.wiring.graph import Wiring
-
-# What keeps its meaning at any size of picture.
-SIZELESS = {*CELLWISE, *WINDOWS, *MOVING, *ENLARGING, "InputLayer"} - {"Dense", "Concatenate"}
+from convreport.engines.shared.fields import SIZELESS
 
 
 def takes_any_size(card: ModelCard, wiring: Wiring, path: str) -> bool:
