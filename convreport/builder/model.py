@@ -5,7 +5,7 @@ from functools import cache
 from convreport.book.folder import Atlas
 from convreport.builder.drawing import Opener
 from convreport.builder.plan import Plan
-from convreport.core.base import events
+from convreport.core.base import amounts, events
 from convreport.core.base.events import Emit
 from convreport.core.network import labels, notes
 from convreport.core.network.card import ModelCard
@@ -32,6 +32,7 @@ def request_of(plan: Plan) -> Request:
         unsafe=plan.unsafe,
         inputs=(*said, *plan.at_hand.inputs),
         output=plan.output,
+        input_shape=amounts.shape(plan.input_shape) if plan.input_shape else None,
         labels=plan.at_hand.labels or (labels.read(plan.labels) if plan.labels else ()),
         live=plan.at_hand.model,
         function=plan.at_hand.preprocess,

@@ -84,6 +84,7 @@ def build(
     custom: options.Custom = None,
     unsafe: options.Unsafe = None,
     input_: options.Input = None,
+    input_shape: options.InputShape = None,
     output: options.Output = None,
     labels: options.Labels = None,
     truth: options.Truth = None,
@@ -137,6 +138,7 @@ def draw(
     custom: options.Custom = None,
     unsafe: options.Unsafe = None,
     input_: options.Input = None,
+    input_shape: options.InputShape = None,
     output: options.Output = None,
     labels: options.Labels = None,
     preprocess: options.Preprocess = None,
@@ -163,6 +165,7 @@ def layers(
     custom: options.Custom = None,
     unsafe: options.Unsafe = None,
     input_: options.Input = None,
+    input_shape: options.InputShape = None,
 ) -> None:
     """List the layers of MODEL: path, kind, output, parameters, receptive field."""
     words = _said(locals())
@@ -182,6 +185,7 @@ def doctor(
     custom: options.Custom = None,
     unsafe: options.Unsafe = None,
     input_: options.Input = None,
+    input_shape: options.InputShape = None,
     output: options.Output = None,
     labels: options.Labels = None,
     preprocess: options.Preprocess = None,

@@ -74,7 +74,7 @@ def _frameworks(source: str) -> set[str]:
 
 def is_named(source: str) -> bool:
     """Is it the name of a network, in any usual spelling?"""
-    return catalog.find(source) is not None
+    return catalog.find(source) is not None or source.partition(":")[0] in PACKAGES
 
 
 def named() -> Iterator[Known]:

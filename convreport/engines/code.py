@@ -8,7 +8,7 @@ from convreport.core.base.provenance import code_digest, version_of
 PACKAGES = {"keras": ("keras", "tensorflow"), "torch": ("torch",)}
 # The modules of engines that shape what is answered, by what is asked: those that engines share, and each one's own.
 SHARED = {
-    "card": ("describing", "evidence", "fields", "heads", "reach", "tokens"),
+    "card": ("understood", "describing", "evidence", "fields", "heads", "reach", "tokens"),
     "look": ("network", "forward"),
     "score": ("heads", "network"),
     "observe": ("observe",),

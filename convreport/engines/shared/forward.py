@@ -50,7 +50,11 @@ class Forward(Protocol):
 
     card: ModelCard
     output: int
-    ops: Ops
+
+    @property
+    def ops(self) -> Ops:
+        """The framework's arithmetic, on the model's device."""
+        ...
 
     def run(
         self,

@@ -9,10 +9,11 @@ from convreport.core.network.card import ModelCard
 from convreport.core.seam import Means
 from convreport.engines.request import Request
 from convreport.engines.shared.network import EngineNetwork
+from convreport.engines.shared.understood import Understood
 from convreport.engines.torch import runtime
 from convreport.engines.torch.reading import sources
 from convreport.engines.torch.running.forward import TorchForward
-from convreport.engines.torch.understanding.describe import Understood, describe
+from convreport.engines.torch.understanding.describe import describe
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Loaded:
     """A PyTorch model in memory, what is understood of it, and the files it came from."""
 
     model: Any
-    understood: Understood
+    understood: Understood[Any, Any]
     files: tuple[Path, ...]
 
     @property

@@ -16,9 +16,3 @@ def torch() -> Any:
             "This is a PyTorch model, and PyTorch is not installed.", "Install it: pip install 'convreport[torch]'."
         ) from None
     return torch
-
-
-def told(error: BaseException) -> str:
-    """An error in a line: its kind and the first line of what it says."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

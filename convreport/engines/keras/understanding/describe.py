@@ -1,8 +1,7 @@
 """A Keras model -> its card: layers, inputs, what it answers, how pictures become its input."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,26 +18,13 @@ from convreport.engines.keras.wiring.wire import wire
 from convreport.engines.request import Request
 from convreport.engines.shared import describing, reach
 from convreport.engines.shared.fields import union
-from convreport.engines.shared.forward import Forward
 from convreport.engines.shared.tokens import grid_of
-
-# Of a card, its wiring, its feed and the place of the explained output: the way to run it.
-Opener = Callable[[ModelCard, Wiring, Feed, int], Forward]
-
-
-@dataclass(frozen=True)
-class Understood:
-    """A model as convreport understands it: its card, its wiring, how it is called, which output is explained."""
-
-    card: ModelCard
-    wiring: Wiring
-    feed: Feed
-    output: int
+from convreport.engines.shared.understood import Opener, Understood
 
 
 def describe(
     model: Any, name: str, request: Request, origin: str, repairs: Sequence[str], forward: Opener
-) -> Understood:
+) -> Understood[Wiring, Feed]:
     """All that is to be known of a Keras model; ModelError for one that convreport cannot show."""
     feed = Feed(model, dict(request.inputs))
     wiring = wire(model, feed)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from convreport.core.base.errors import ModelError
+from convreport.engines.factory import told
 from convreport.engines.torch import runtime
 
 REEXPORT = (
@@ -19,9 +20,7 @@ def read(path: Path) -> tuple[Any, tuple[int, int, int] | None]:
     try:
         program = torch.export.load(path)
     except Exception as error:
-        raise ModelError(
-            f"{path.name} is no exported program that can be read ({runtime.told(error)}).", REEXPORT
-        ) from error
+        raise ModelError(f"{path.name} is no exported program that can be read ({told(error)}).", REEXPORT) from error
     user = set(program.graph_signature.user_inputs)
     inputs = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in user]
     shape = tuple(inputs[0].meta["val"].shape) if inputs and "val" in inputs[0].meta else ()
@@ -29,7 +28,7 @@ def read(path: Path) -> tuple[Any, tuple[int, int, int] | None]:
         raise ModelError(f"{path.name} was exported for batches of {shape[0]} alone.", REEXPORT)
     module = program.module(check_guards=False)
     _rebuild(module)
-    return module, tuple(int(side) for side in shape[1:]) if len(shape) == 4 else None
+    return module, (int(shape[1]), int(shape[2]), int(shape[3])) if len(shape) == 4 else None
 
 
 def _rebuild(module: Any) -> None:

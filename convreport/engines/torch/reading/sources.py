@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from convreport.core.base.errors import ModelError, UsageError
+from convreport.engines.factory import made, told
 from convreport.engines.request import Request, is_factory
 from convreport.engines.torch import runtime
 from convreport.engines.torch.reading import exported, states
@@ -51,37 +52,15 @@ def find(request: Request) -> Found:
     if is_factory(request.source):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(request.seed)
-            module = made(request.source)
+            module = _made(request.source)
         return _with_config(_filled(module, request.weights, f"the function {request.source}", unsafe=request.unsafe))
     return _of_weights(path, request)
 
 
-def made(source: str) -> Any:
+def _made(source: str) -> Any:
     """What a function makes; ModelError if that is no module."""
-    module, _, function = source.partition(":")
-    try:
-        make = getattr(importlib.import_module(module), function)
-    except ModuleNotFoundError as error:
-        raise ModelError(
-            f"The module {error.name} cannot be imported.", "Run convreport where Python finds it, or install it."
-        ) from None
-    except AttributeError:
-        raise ModelError(f"The module {module} has no function {function}.", "Check the name.") from None
-    except Exception as error:
-        raise ModelError(
-            f"The module {module} cannot be imported ({runtime.told(error)}).", "Mend it first."
-        ) from error
-    try:
-        model = make()
-    except Exception as error:
-        raise ModelError(
-            f"{source} raised {runtime.told(error)}.", "It must make a model when it is called without arguments."
-        ) from error
-    if not isinstance(model, runtime.torch().nn.Module):
-        raise ModelError(
-            f"{source} returned {type(model).__name__}, not a PyTorch module.", "Let it return a torch.nn.Module."
-        )
-    return _bare(model)
+    module = runtime.torch().nn.Module
+    return _bare(made(source, "torch.nn.Module", lambda model: isinstance(model, module)))
 
 
 def _bare(module: Any) -> Any:
@@ -118,7 +97,7 @@ def _of_weights(path: Path, request: Request) -> Found:
     package, _, name = request.arch.partition(":")
     if package in PACKAGES:
         return _published(package, name, replace(request, weights=str(path)))
-    return _with_config(_filled(made(request.arch), str(path), f"the function {request.arch}"))
+    return _with_config(_filled(_made(request.arch), str(path), f"the function {request.arch}"))
 
 
 def _filled(module: Any, said: str | None, origin: str, *, unsafe: bool = False) -> Found:
@@ -144,22 +123,26 @@ def _with_config(found: Found) -> Found:
     config = getattr(found.module, "pretrained_cfg", None)
     if isinstance(config, dict) and config.get("input_size"):
         return _by_config(found, config)
-    example = getattr(found.module, "example_input_array", None)
+    example: Any = getattr(found.module, "example_input_array", None)
     if runtime.torch().is_tensor(example) and example.dim() == 4:
-        return replace(found, shape=tuple(int(side) for side in example.shape[1:]))
+        return replace(found, shape=_three(example.shape[1:]))
     return found
 
 
 def _by_config(found: Found, config: dict[str, Any]) -> Found:
-    shape = tuple(int(side) for side in config["input_size"])
     return replace(
         found,
-        shape=shape,
+        shape=_three(config["input_size"]),
         mean=tuple(map(float, config.get("mean") or ())),
         deviation=tuple(map(float, config.get("std") or ())),
         labels=tuple(config.get("label_names") or ()),
         told=f"what timm says {config.get('architecture') or 'the model'} was trained with",
     )
+
+
+def _three(sides: Any) -> tuple[int, int, int]:
+    channels, height, width = (int(side) for side in sides)
+    return channels, height, width
 
 
 def _published(package: str, name: str, request: Request) -> Found:
@@ -176,7 +159,7 @@ def _published(package: str, name: str, request: Request) -> Found:
         raise
     except Exception as error:
         hint = "Without a network: --weights FILE, or --weights none for random ones." if own else "Check its name."
-        raise ModelError(f"{package} cannot make {name} ({runtime.told(error)}).", hint) from error
+        raise ModelError(f"{package} cannot make {name} ({told(error)}).", hint) from error
     if own:
         return found
     filled = _filled(found.module, request.weights, found.origin)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from convreport.core.base.errors import ModelError
+from convreport.engines.factory import told
 from convreport.engines.torch import runtime
 
 LISTED = 5  # names in a message, of each side
@@ -80,7 +81,7 @@ def _safetensors(file: Path) -> Any:
     try:
         return load_file(file)
     except Exception as error:
-        raise ModelError(f"{file.name} cannot be read ({runtime.told(error)}).", "Copy or save it again.") from None
+        raise ModelError(f"{file.name} cannot be read ({told(error)}).", "Copy or save it again.") from None
 
 
 def _unpickled(file: Path, *, unsafe: bool) -> Any:
@@ -100,7 +101,7 @@ def _unpickled(file: Path, *, unsafe: bool) -> Any:
             "trust its author, --unsafe.",
         ) from None
     except Exception as error:
-        raise ModelError(f"{file.name} cannot be read ({runtime.told(error)}).", "Copy or save it again.") from None
+        raise ModelError(f"{file.name} cannot be read ({told(error)}).", "Copy or save it again.") from None
 
 
 def _is_script(file: Path) -> bool:

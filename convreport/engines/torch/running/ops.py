@@ -177,7 +177,7 @@ def _warp() -> Any:
         )
         return seen.permute(0, 2, 3, 1)
 
-    class Warp(torch.autograd.Function):  # type: ignore[misc]
+    class Warp(torch.autograd.Function):  # type: ignore[misc, name-defined]
         @staticmethod
         def forward(context: Any, pictures: Any, transforms: Any, side: int) -> Any:
             context.save_for_backward(transforms)

@@ -2,8 +2,7 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -17,8 +16,8 @@ from convreport.core.pictures import samples
 from convreport.engines.request import Request
 from convreport.engines.shared import describing, evidence, heads, reach
 from convreport.engines.shared.fields import seen_by
-from convreport.engines.shared.forward import Forward
 from convreport.engines.shared.tokens import grid_of
+from convreport.engines.shared.understood import Opener, Understood
 from convreport.engines.torch.reading.sources import Found
 from convreport.engines.torch.running import kernels
 from convreport.engines.torch.understanding.evidence import TorchWitness
@@ -32,21 +31,9 @@ SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)  # pixels, tried in this 
 PASSING = ("Flatten", "Dropout", "Identity")
 SCORING = ("Dense", "Conv2D", "Conv2DTranspose", "Flatten")
 ENLARGING = ("Conv2DTranspose", "UpSampling2D")
-# Of a card, its wiring, its feed and the place of the explained output: the way to run it.
-Opener = Callable[[ModelCard, Wiring, Feed, int], Forward]
 
 
-@dataclass(frozen=True)
-class Understood:
-    """A model as convreport understands it: its card, its wiring, how it is called, which output is explained."""
-
-    card: ModelCard
-    wiring: Wiring
-    feed: Feed
-    output: int
-
-
-def describe(found: Found, name: str, request: Request, forward: Opener) -> Understood:
+def describe(found: Found, name: str, request: Request, forward: Opener) -> Understood[Wiring, Feed]:
     """All that is to be known of a PyTorch model; ModelError for one that convreport cannot show."""
     feed = Feed(found.module, dict(request.inputs), name)
     wiring, origin = _sized(found, feed, request)
@@ -70,7 +57,7 @@ def describe(found: Found, name: str, request: Request, forward: Opener) -> Unde
         trainable=sum(one.numel() for one in parameters if one.requires_grad),
         repairs=found.repairs,
         engine="torch",
-        wiring="subclassed",
+        wiring="traced",
         layout="channels_first",
         input_name=feed.input_name,
         given=feed.given,
@@ -106,8 +93,8 @@ def _sized(found: Found, feed: Feed, request: Request) -> tuple[Wiring, str]:
         return wiring, f"{found.origin}; taken to look at {feed.input[0]} x {feed.input[1]} pixels, as nothing says"
     assert first is not None
     feed.input = sizes[0]
-    error = describing.not_run(feed.name, describing.noise(feed.input), first)
-    raise ModelError(error.message, "Say what it takes: --input-shape CHANNELS,HEIGHT,WIDTH.") from first
+    failed = describing.not_run(feed.name, describing.noise(feed.input), first)
+    raise ModelError(failed.message, "Say what it takes: --input-shape CHANNELS,HEIGHT,WIDTH.") from first
 
 
 def _layers(wiring: Wiring) -> tuple[LayerInfo, ...]:

@@ -1,6 +1,7 @@
 """A PyTorch model as the witness of how it likes its pictures."""
 
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
@@ -66,18 +67,18 @@ class _One:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self.value: object = None
+        self.value: Any = None
 
-    def enters(self, path: str, module: object, args: tuple[object, ...]) -> tuple[object, ...]:
+    def enters(self, path: str, module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Nothing to note."""
         return args
 
-    def leaves(self, path: str, module: object, args: tuple[object, ...], made: object) -> object:
+    def leaves(self, path: str, module: Any, args: tuple[Any, ...], made: Any) -> Any:
         """What the module answers."""
         if path == self._path:
             self.value = first_of(made).clone()
         return made
 
-    def meets(self, *told: object) -> object:
+    def meets(self, *told: Any) -> Any:
         """Functions are not listened to."""
         raise NotImplementedError

@@ -122,7 +122,7 @@ class _Tracer:
     ) -> Any:
         """A function: a layer by itself, or something that happens on the way."""
         given = list(_tensors((args, kwargs)))
-        before = given[0].shape if given else ()
+        before: Any = given[0].shape if given else ()
         made = call(*args, **kwargs)
         several = [args[0]] if name == "__setitem__" else list(_tensors(made))
         source = self._origin(given)
@@ -194,7 +194,8 @@ def _tensors(values: Any) -> Iterator[Any]:
 
 def _permuted(last: bool, dims: tuple[int, ...]) -> bool:
     """Do maps lie channels last behind this permutation of their axes?"""
-    return {(0, 2, 3, 1): True, (0, 3, 1, 2): False}.get(tuple(dims), last)
+    known: dict[tuple[int, ...], bool] = {(0, 2, 3, 1): True, (0, 3, 1, 2): False}
+    return known.get(dims, last)
 
 
 def _dimension(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
