@@ -1,61 +1,118 @@
-"""PyTorch models for tests: the demo and real Keras networks written out with their weights, and the post's ResNet-50."""
+"""PyTorch models for tests: Keras networks written out with their weights, and the post's ResNet-50."""
 
 import numpy as np
 import torch
 from torch import nn
 
 
-def _conv(layer):
-    """A Conv2d with the weights of a Keras convolution (height, width, channels, units)."""
-    kernel, *bias = (np.asarray(one) for one in layer.weights)
-    units, channels = kernel.shape[3], kernel.shape[2]
-    made = nn.Conv2d(channels, units, kernel.shape[:2], padding=kernel.shape[0] // 2)
-    with torch.no_grad():
-        made.weight.copy_(torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()))
-        made.bias.copy_(torch.from_numpy(bias[0].copy()))
-    return made
-
-
-def _linear(layer):
-    kernel, bias = (np.asarray(one) for one in layer.weights)
-    made = nn.Linear(*kernel.shape)
-    with torch.no_grad():
-        made.weight.copy_(torch.from_numpy(kernel.T.copy()))
-        made.bias.copy_(torch.from_numpy(bias.copy()))
-    return made
-
-
 class Scaled(nn.Module):
-    """What the demo does first: x / 127.5 - 1."""
+    """Keras's Rescaling."""
+
+    def __init__(self, scale, offset):
+        super().__init__()
+        self.scale, self.offset = float(scale), float(offset)
 
     def forward(self, x):
-        return x / 127.5 - 1
+        return x * self.scale + self.offset
 
 
-class Demo(nn.Module):
-    """The embedded network, its ReLUs as modules named after the convolutions of Keras, which have theirs inside."""
+def _padding(layer, side):
+    """(left, right, top, bottom) of TensorFlow's padding "same" for an input of that side."""
+    kernel, stride = layer.kernel_size[0], layer.strides[0]
+    total = max((-(-side // stride) - 1) * stride + kernel - side, 0) if layer.padding == "same" else 0
+    return (total // 2, total - total // 2) * 2
+
+
+def _filled(made, kernel, bias, order):
+    with torch.no_grad():
+        made.weight.copy_(torch.from_numpy(np.ascontiguousarray(np.asarray(kernel).transpose(order))))
+        if bias is not None:
+            made.bias.copy_(torch.from_numpy(np.array(bias)))
+    return made
+
+
+def _conv(layer, depthwise):
+    """A Conv2d with the weights of a Keras convolution (height, width, channels, units), behind what it is padded with."""
+    kernel, bias = layer.kernel, layer.bias
+    channels = kernel.shape[2]
+    units, groups = (channels, channels) if depthwise else (kernel.shape[3], 1)
+    pads = _padding(layer, layer.input.shape[1] or 224)
+    even = len(set(pads)) == 1
+    made = nn.Conv2d(
+        channels,
+        units,
+        tuple(kernel.shape[:2]),
+        layer.strides,
+        pads[0] if even else 0,
+        groups=groups,
+        bias=bias is not None,
+    )
+    _filled(made, kernel, bias, (2, 3, 0, 1) if depthwise else (3, 2, 0, 1))
+    return made if even else nn.Sequential(nn.ZeroPad2d(pads), made)
+
+
+def _norm(layer):
+    made = nn.BatchNorm2d(layer.moving_mean.shape[0], layer.epsilon)
+    with torch.no_grad():
+        for mine, theirs in zip(
+            (made.weight, made.bias, made.running_mean, made.running_var),
+            (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance),
+            strict=True,
+        ):
+            mine.copy_(torch.from_numpy(np.array(theirs)))
+    return made
+
+
+class Written(nn.Module):
+    """A functional network of Keras written out in PyTorch with its weights, its modules named as there.
+
+    An activation that Keras has inside a convolution is a module of the convolution's name, and what convolves `NAME_conv`.
+    """
 
     def __init__(self, keras_model):
         super().__init__()
-        self.rescaling = Scaled()
-        self.order = []
-        for layer in keras_model.layers:
-            kind, name = type(layer).__name__, layer.name
-            if kind == "Conv2D":
-                self.add_module(f"{name}_conv", _conv(layer))
-                self.add_module(name, nn.ReLU(inplace=True))
-                self.order += [f"{name}_conv", name]
-            elif kind == "MaxPooling2D":
-                self.add_module(name, nn.MaxPool2d(2))
-                self.order.append(name)
-            elif kind == "Dense":
-                self.predictions = _linear(layer)
+        self.steps = []
+        for layer in keras_model.layers[1:]:
+            reads = layer.input if isinstance(layer.input, list) else [layer.input]
+            names = [one._keras_history.operation.name for one in reads]
+            self._write(layer, type(layer).__name__, layer.name, names)
+
+    def _write(self, layer, kind, name, names):
+        if kind in ("Conv2D", "DepthwiseConv2D"):
+            plain = layer.activation.__name__ == "linear"
+            self._add(name if plain else f"{name}_conv", _conv(layer, kind != "Conv2D"), names)
+            if not plain:
+                self._add(name, nn.ReLU(inplace=True), [f"{name}_conv"])
+        elif kind == "Dense":
+            made = _filled(nn.Linear(*layer.kernel.shape), layer.kernel, layer.bias, (1, 0))
+            self._add(name, made, names)
+            self.steps.append(("softmax", None, [name]))
+        elif kind == "GlobalAveragePooling2D":
+            self.steps.append((name, lambda x: x.mean((2, 3)), names))
+        elif kind == "Add":
+            self.steps.append((name, torch.add, names))
+        else:
+            self._add(name, {
+                "Rescaling": lambda: Scaled(layer.scale, layer.offset),
+                "MaxPooling2D": lambda: nn.MaxPool2d(layer.pool_size, layer.strides),
+                "BatchNormalization": lambda: _norm(layer),
+                "ReLU": lambda: nn.ReLU6() if layer.max_value == 6 else nn.ReLU(),
+                "ZeroPadding2D": lambda: nn.ZeroPad2d((*layer.padding[1], *layer.padding[0])),
+            }[kind](), names)  # fmt: skip
+
+    def _add(self, name, module, names):
+        self.add_module(name, module)
+        self.steps.append((name, None, names))
 
     def forward(self, x):
-        x = self.rescaling(x)
-        for name in self.order:
-            x = getattr(self, name)(x)
-        return torch.softmax(self.predictions(x.mean((2, 3))), 1)
+        made = {}
+        for name, function, names in self.steps:
+            given = [made.get(one, x) for one in names]
+            if name == "softmax":
+                made[name] = torch.softmax(given[0], 1)
+            else:
+                made[name] = (function or getattr(self, name))(*given)
+        return made[name]
 
 
 class Bottleneck(nn.Module):

@@ -134,10 +134,9 @@ class TorchForward:
 
     def weights(self) -> Iterator[Sequence[Weight]]:
         """The weights of each module that has some, in the order they run."""
-        owners = dict.fromkeys(call.thing for call in self._calls.values() if call.module and watch.is_leaf(call.thing))
+        owners = dict.fromkeys(call.thing for call in self._calls.values() if call.module)
         for owner in owners:
-            numbers = [*owner.parameters(), *owner.buffers()]
-            some = [one for one in numbers if one.is_floating_point() and one.dim()]
+            some = [one for one in watch.own_tensors(owner) if one.is_floating_point() and one.dim()]
             if some:
                 yield [_weight(one) for one in some]
 

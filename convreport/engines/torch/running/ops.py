@@ -148,8 +148,12 @@ class TorchOps:
 
 
 def keys(side: int, wanted: int) -> Array:
-    """Float32 (wanted, side): Keys's cubic kernel (a = -0.5) at half-pixel centres, what lies outside left out."""
+    """Float32 (wanted, side): Keys's cubic kernel (a = -0.5) at half-pixel centres, what lies outside left out.
+
+    As in TensorFlow it is known at steps of 1/1024.
+    """
     at = (np.arange(wanted) + 0.5) * side / wanted - 0.5
+    at = np.floor(at) + np.rint((at - np.floor(at)) * 1024) / 1024
     away = np.abs(at[:, None] - np.arange(side)[None])
     near = 1.5 * away**3 - 2.5 * away**2 + 1
     far = -0.5 * away**3 + 2.5 * away**2 - 4 * away + 2

@@ -107,7 +107,7 @@ def _layers(wiring: Wiring) -> tuple[LayerInfo, ...]:
         field = (None if call.mixed else seen_by(below)) if block else field_of(call, below)
         weight = kernels.pictured(call)
         grid = None if call.regrouped else grid_of(call.shape, sources, done.values(), guessed=False)
-        parameters = list(call.thing.parameters()) if call.module else []
+        parameters = list(call.thing.parameters(recurse=not block)) if call.module else []
         done[call.path] = LayerInfo(
             path=call.path,
             kind=call.kind,
@@ -145,7 +145,7 @@ def _digest(call: Call, below: Sequence[str]) -> str:
                 state.update(inspect.getsource(type(call.thing)).encode())
             except (OSError, TypeError):
                 state.update(type(call.thing).__qualname__.encode())
-        for one in (*call.thing.parameters(), *call.thing.buffers()) if watch.is_leaf(call.thing) else ():
+        for one in watch.own_tensors(call.thing):
             state.update(one.detach().float().cpu().contiguous().numpy().tobytes())
     return state.hexdigest()
 

@@ -22,7 +22,7 @@ FUNCTIONS = {
     "relu": "ReLU", "relu6": "ReLU", "leaky_relu": "LeakyReLU", "prelu": "PReLU", "elu": "ELU", "gelu": "Gelu",
     "silu": "Silu", "hardswish": "HardSilu", "hardsigmoid": "HardSigmoid", "sigmoid": "Sigmoid", "tanh": "Tanh",
     "mish": "Mish", "softmax": "Softmax", "log_softmax": "LogSoftmax", "max_pool2d": "MaxPooling2D",
-    "avg_pool2d": "AveragePooling2D", "flatten": "Flatten", "conv2d": "Conv2D", "linear": "Dense",
+    "avg_pool2d": "AveragePooling2D", "conv2d": "Conv2D", "linear": "Dense",
     "batch_norm": "BatchNormalization", "layer_norm": "LayerNormalization", "group_norm": "GroupNormalization",
     "interpolate": "UpSampling2D", "conv_transpose2d": "Conv2DTranspose", "dropout": "Dropout",
     "scaled_dot_product_attention": "MultiHeadAttention", "hardtanh": "ReLU",
@@ -76,8 +76,8 @@ def kind_of_function(name: str, thing: Any, given: Any, made: Any) -> str | None
         if whole and made.shape[1] == given.shape[1]:
             return f"Global{way}Pooling2D"
         return f"Adaptive{way}Pooling2D" if name.startswith("adaptive") else None
-    if name in ("view", "reshape") and given.dim() == 4 and made.dim() == 2:
-        return "Flatten"
+    if name in ("view", "reshape", "flatten"):
+        return "Flatten" if given.dim() == 4 and made.dim() == 2 else None
     return FUNCTIONS.get(name)
 
 

@@ -48,11 +48,24 @@ def named(model: Any) -> dict[Any, str]:
 
 
 def is_leaf(module: Any) -> bool:
-    """Is it one layer: without modules inside, or one of PyTorch's own that is no container?"""
-    if not any(True for _ in module.children()):
-        return True
-    own = type(module).__module__.startswith("torch.nn.modules")
-    return own and type(module).__name__ not in CONTAINERS and "Transformer" not in type(module).__name__
+    """Is it one layer: one of PyTorch's own that is no container, or made of such a one without modules inside?
+
+    What else somebody wrote is opened, as it may hide whole layers in functions.
+    """
+    kinds = [
+        one
+        for one in type(module).__mro__
+        if one.__module__.startswith("torch.nn.modules") and one.__name__ != "Module"
+    ]
+    if not kinds or "Transformer" in type(module).__name__ or kinds[0].__name__ in CONTAINERS:
+        return False
+    return kinds[0] is type(module) or not any(True for _ in module.children())
+
+
+def own_tensors(module: Any) -> list[Any]:
+    """The parameters and buffers of a layer; of what is opened only those that no module inside has."""
+    deep = is_leaf(module)
+    return [*module.parameters(recurse=deep), *module.buffers(recurse=deep)]
 
 
 def is_container(module: Any) -> bool:
