@@ -6,7 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+from tests.tools import needs
+
+torch = needs.torch()
 
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402

@@ -57,7 +57,9 @@ def _rebuild(module: Any) -> None:
         new.meta = dict(node.meta)
         node.replace_all_uses_with(new)
         module.graph.erase_node(node)
-    module.graph.eliminate_dead_code()
+    for node in reversed(list(module.graph.nodes)):  # counters, and weights that modules have now
+        if node.op == "get_attr" and not node.users:
+            module.graph.erase_node(node)
     module.recompile()
 
 
