@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as convreport sets it
 import torch
 
 from convreport.core.ascent.objectives import channel

@@ -191,6 +191,23 @@ def test_multiscale_is_the_loop_of_the_post(resnet):
     assert np.corrcoef(ours.pictures.ravel(), theirs.ravel())[0, 1] > 0.98
 
 
+@pytest.mark.slow
+def test_the_posts_own_resnet_goes_through_its_recipe():
+    """ResNet-50 with random weights: kernels, filters from conv1 to layer4 and class patterns, at the sizes of the post."""
+    torch.manual_seed(0)
+    net = load(Request("x", live=ResNet(), preprocess="none", input_shape=(3, 224, 224))).network(ONE)
+    assert net.card.params == 25_557_032 and net.kernels("conv1").shape == (7, 7, 3, 64)
+    recipe = dataclasses.replace(RECIPES["multiscale"], steps=1)
+    sides = {}
+    for path in ("conv1", "layer1/0/conv1", "layer4/0/conv2"):
+        made = net.ascend([channel(path, 1)], recipe, 0)
+        sides[path] = made.pictures.shape[1]
+        assert np.isfinite(made.scores).all() and made.pictures.std() > 5
+    assert (sides["conv1"], sides["layer1/0/conv1"], sides["layer4/0/conv2"]) == (424, 254, 254)
+    short = dataclasses.replace(recipe, scales=6)  # of 25, which end at 711 pixels
+    assert net.ascend([logit(3)], short, 0).pictures.shape[1:] == (102, 102, 3)
+
+
 # -- real weights
 
 
