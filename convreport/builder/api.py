@@ -46,11 +46,12 @@ def build(
 ) -> Atlas:
     """Build an atlas of a model, or bring it up to date, as `convreport build` does.
 
-    `model` is a name, a path, module:function, or a Keras model, which is not changed. `images` are files, folders or
+    `model` is a name, a path, module:function, or a Keras or PyTorch model, which is not changed. `images` are files, folders or
     globs, or pictures at hand: arrays (height, width, channels) or Pillow images, in a list or by name in a mapping.
     `labels` is a file or a list of names, `preprocess` a word or a function on arrays (n, height, width, channels) of
     pixels in 0..255, `inputs` the values of inputs beside the picture. `options` are sections' options by section.
-    `words` are the options of the command, with underscores (`filters=16`, `layers=["conv*"]`, `seed=1`, `strict=True`).
+    `words` are the options of the command, with underscores (`filters=16`, `layers=["conv*"]`, `seed=1`, `strict=True`, and
+    for PyTorch `input_shape=(3, 224, 224)`).
     `on_event` is called with every event of the build.
 
     Raises ConvreportError (UsageError, ModelError, ImageError, SiteError), each with a message and a hint.
@@ -103,7 +104,7 @@ def read(folder: str | Path) -> "tuple[Book, ...]":
 
 def _named(model: Any, images: Any, labels: Any, preprocess: Any) -> dict[str, Any]:
     """What is said by name or path, as the command would say it."""
-    said: dict[str, Any] = {"model": str(model) if isinstance(model, str | Path) else str(model.name)}
+    said: dict[str, Any] = {"model": str(model) if isinstance(model, str | Path) else _name(model)}
     if isinstance(images, str | Path):
         said["images"] = [str(images)]
     elif isinstance(images, Sequence) and images and all(isinstance(one, str | Path) for one in images):
@@ -112,6 +113,12 @@ def _named(model: Any, images: Any, labels: Any, preprocess: Any) -> dict[str, A
         said["labels"] = str(labels)
     said["preprocess"] = preprocess if isinstance(preprocess, str) else getattr(preprocess, "__name__", "a function")
     return said
+
+
+def _name(model: Any) -> str:
+    """A model's own name; that of its class where it has none."""
+    name = getattr(model, "name", None)
+    return name if isinstance(name, str) and name else type(model).__name__
 
 
 def _at_hand(model: Any, images: Any, labels: Any, preprocess: Any, inputs: Mapping[str, Any] | None) -> "AtHand":

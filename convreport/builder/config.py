@@ -188,6 +188,10 @@ def _text(value: Any) -> str:
     raise TypeError
 
 
+def _shape(value: Any) -> str:
+    return ",".join(str(one) for one in value) if isinstance(value, list | tuple) else _text(value)
+
+
 def _filters(value: Any) -> str:
     return ",".join(str(one) for one in value) + "," if isinstance(value, list | tuple) else _text(value)
 
@@ -219,12 +223,13 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
     "max_examples": _whole, "layers": _words, "all_layers": _flag, "filters": _filters, "sections": _words,
     "skip": _words, "weights": _text, "preprocess": _text, "fit": _text, "templates": _path, "seed": _whole,
     "fresh": _flag, "strict": _flag, "options": _tables, "arch": _text, "no_top": _flag, "custom": _words,
-    "unsafe": _flag, "input": _words, "output": _text, "labels": _path, "truth": _path, "precision": _text,
+    "unsafe": _flag, "input_shape": _shape, "input": _words, "output": _text, "labels": _path, "truth": _path, "precision": _text,
     "memory": _text, "budget": _text, "workers": _text, "dashboard": _flag, "recipes": _tables,
 }  # fmt: skip
 _EXPECTED: dict[Callable[[Any], Any], str] = {
     _text: "a text", _words: "a text or a list of texts", _whole: "a whole number", _flag: "true or false",
-    _path: "a path", _filters: "a number, a text or a list of numbers", _tables: "a table of sections",
+    _path: "a path", _shape: "three numbers, as in [3, 224, 224]",
+    _filters: "a number, a text or a list of numbers", _tables: "a table of sections",
 }  # fmt: skip
 
 
@@ -239,6 +244,8 @@ def _set_option(pair: str, options: dict[str, dict[str, Any]], mistakes: list[Us
 
 
 def _check_values(said: Mapping[str, Any], mistakes: list[UsageError], *, at_hand: bool) -> None:
+    if said.get("input_shape"):
+        _attempt(mistakes, lambda: amounts.shape(said["input_shape"]))
     if "filters" in said:
         _attempt(mistakes, lambda: units.parse(said["filters"]))
     for name, known in (("fit", FITS), ("preprocess", ("auto", *MODES)), ("precision", get_args(Precision))):

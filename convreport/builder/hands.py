@@ -159,7 +159,7 @@ def _as_many_as_fit(plan: Plan, memory: int) -> int:
 
 def _portable(request: Request, files: Sequence[Path], folder: Path) -> tuple[Request, tuple[File, ...]]:
     """The request as others can follow it, and the files it needs; a model at hand is saved, ModelError if it cannot be."""
-    if request.live is not None:
+    if hasattr(request.live, "save"):  # Keras has a format of its own; other models travel as Python does it
         file = folder / f"{request.name or 'model'}.keras"
         try:
             request.live.save(file)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from convreport.book.folder import Atlas
 from convreport.builder.plan import Plan
-from convreport.core.base import events
+from convreport.core.base import amounts, events
 from convreport.core.base.events import Emit
 from convreport.core.base.numbers import unheard
 from convreport.core.network import labels, notes
@@ -37,6 +37,7 @@ def request_of(plan: Plan) -> Request:
         unsafe=plan.unsafe,
         inputs=(*said, *plan.at_hand.inputs),
         output=plan.output,
+        input_shape=amounts.shape(plan.input_shape) if plan.input_shape else None,
         labels=plan.at_hand.labels or (labels.read(plan.labels) if plan.labels else ()),
         live=plan.at_hand.model,
         function=plan.at_hand.preprocess,

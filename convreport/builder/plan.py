@@ -48,6 +48,7 @@ class Plan:
     unsafe: bool = False
     input: tuple[str, ...] = ()
     output: str | None = None
+    input_shape: str | None = None
     labels: Path | None = None
     truth: Path | None = None
     precision: Precision = "auto"

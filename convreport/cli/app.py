@@ -88,6 +88,7 @@ def build(
     custom: options.Custom = None,
     unsafe: options.Unsafe = None,
     input_: options.Input = None,
+    input_shape: options.InputShape = None,
     output: options.Output = None,
     labels: options.Labels = None,
     truth: options.Truth = None,
@@ -143,6 +144,7 @@ def draw(
     custom: options.Custom = None,
     unsafe: options.Unsafe = None,
     input_: options.Input = None,
+    input_shape: options.InputShape = None,
     output: options.Output = None,
     labels: options.Labels = None,
     preprocess: options.Preprocess = None,
@@ -169,6 +171,7 @@ def layers(
     custom: options.Custom = None,
     unsafe: options.Unsafe = None,
     input_: options.Input = None,
+    input_shape: options.InputShape = None,
 ) -> None:
     """List the layers of MODEL: path, kind, output, parameters, receptive field."""
     words = said(locals())
@@ -188,6 +191,7 @@ def doctor(
     custom: options.Custom = None,
     unsafe: options.Unsafe = None,
     input_: options.Input = None,
+    input_shape: options.InputShape = None,
     output: options.Output = None,
     labels: options.Labels = None,
     preprocess: options.Preprocess = None,

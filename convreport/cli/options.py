@@ -6,7 +6,8 @@ from typing import Annotated, Optional
 import typer
 
 KINDS = (
-    "demo, a name of keras.applications (vgg16), a .keras or .h5 file, or a function that makes one (module:function)."
+    "demo, a name of keras.applications (vgg16), timm:NAME, torchvision:NAME, a .keras, .h5 or .pt2 file, or a function that"
+    " makes one (module:function)."
 )
 INPUT_HELP = "NAME=VALUE for an input beside the picture: a number, zeros, a .npy file; NAME=picture says which is it."
 
@@ -23,6 +24,10 @@ Custom = Annotated[
 ]
 Unsafe = Annotated[Optional[bool], typer.Option("--unsafe", help="Run code that is inside the model file.")]
 Input = Annotated[Optional[list[str]], typer.Option("--input", help=INPUT_HELP)]
+InputShape = Annotated[
+    Optional[str],
+    typer.Option(help="CHANNELS,HEIGHT,WIDTH of a PyTorch model's picture. [default: what it says, else tried]"),
+]
 Output = Annotated[Optional[str], typer.Option(help="Which output to explain, by name or number.")]
 Preprocess = Annotated[
     Optional[str],

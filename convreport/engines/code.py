@@ -6,20 +6,39 @@ from functools import cache
 from convreport.core.base.files import digest
 from convreport.core.base.provenance import code_digest, version_of
 
-PACKAGES = {"keras": ("keras", "tensorflow")}
-# Of each engine the modules that shape what it answers, by what is asked of it.
+PACKAGES = {"keras": ("keras", "tensorflow"), "torch": ("torch",)}
+# The modules of engines that shape what is answered, by what is asked: those that engines share, and each one's own.
+SHARED = {
+    "card": ("understood", "describing", "evidence", "fields", "heads", "reach", "tokens"),
+    "look": ("network", "forward"),
+    "score": ("heads", "network"),
+    "observe": ("observe",),
+    "ascend": ("heights", "last", "heads"),
+    "kernels": (),
+}
 MODULES: dict[str, dict[str, tuple[str, ...]]] = {
     "keras": {
         "card": (
             "load", "reading.catalog", "understanding.describe", "understanding.evidence", "understanding.fingerprint",
-            "understanding.heads", "wiring.feed", "wiring.fields", "understanding.reach", "wiring.graph", "wiring.trace",
+            "understanding.heads", "wiring.feed", "wiring.fields", "wiring.reach", "wiring.graph", "wiring.trace",
         ),
-        "look": ("running.network", "wiring.probe", "wiring.feed"),
-        "score": ("understanding.heads", "running.network"),
-        "observe": ("running.observe", "wiring.probe", "wiring.feed"),
-        "ascend": ("running.heights", "running.last", "running.ops", "wiring.probe", "wiring.feed", "wiring.yielding"),
+        "look": ("running.forward", "wiring.probe", "wiring.feed"),
+        "score": ("understanding.heads", "running.forward"),
+        "observe": ("running.forward", "wiring.probe", "wiring.feed"),
+        "ascend": ("running.forward", "running.ops", "wiring.probe", "wiring.feed", "wiring.yielding"),
         "kernels": ("running.kernels",),
-    }
+    },
+    "torch": {
+        "card": (
+            "load", "reading.sources", "reading.states", "reading.exported", "understanding.describe",
+            "understanding.kinds", "understanding.evidence", "wiring.feed", "wiring.trace", "wiring.watch",
+        ),
+        "look": ("running.forward", "wiring.watch", "wiring.feed"),
+        "score": ("understanding.describe", "running.forward"),
+        "observe": ("running.forward", "wiring.watch", "wiring.feed"),
+        "ascend": ("running.forward", "running.ops", "wiring.watch", "wiring.feed"),
+        "kernels": ("running.kernels",),
+    },
 }  # fmt: skip
 
 
@@ -36,5 +55,6 @@ def versions(engine: str) -> dict[str, str]:
 
 def shape(engine: str, asked: Sequence[str]) -> list[str]:
     """The digests of an engine's code for what is asked of it: `look`, `observe`, `ascend`, `kernels`, `card`."""
-    names = dict.fromkeys(name for part in asked for name in MODULES[engine][part])
-    return [code_digest(f"convreport.engines.{engine}.{name}") for name in names]
+    shared = [f"shared.{name}" for part in asked for name in SHARED[part]]
+    own = [f"{engine}.{name}" for part in asked for name in MODULES[engine][part]]
+    return [code_digest(f"convreport.engines.{name}") for name in dict.fromkeys((*shared, *own))]

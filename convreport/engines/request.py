@@ -1,5 +1,6 @@
 """Which model, as the user said it."""
 
+import ast
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +16,8 @@ class Request:
     """A model and how it is to be understood; `weights` None means what is usual for the kind of source.
 
     `arch` is the architecture for a file that holds weights only; `custom` are modules that register the model's own
-    layers; `inputs` are (name, value) of the inputs beside the picture; `live` is a Keras model at hand, `function` a
-    preprocessing at hand.
+    layers; `inputs` are (name, value) of the inputs beside the picture; `input_shape` the picture's (channels,
+    height, width), where a model does not say it; `live` is a model at hand, `function` a preprocessing at hand.
     """
 
     source: str
@@ -31,6 +32,7 @@ class Request:
     inputs: tuple[tuple[str, Any], ...] = ()
     output: str | None = None
     labels: tuple[str, ...] = ()
+    input_shape: tuple[int, int, int] | None = None
     live: Any = field(default=None, repr=False, compare=False, metadata={"json": False})
     function: Callable[[Any], Any] | None = field(default=None, repr=False, compare=False, metadata={"json": False})
 
@@ -80,3 +82,21 @@ def code_of(names: Sequence[str]) -> str:
         origin = spec.origin if spec is not None else None
         parts.append(digest_file(Path(origin)) if origin and Path(origin).is_file() else name)
     return digest(parts)
+
+
+def imported_by(module: str) -> set[str]:
+    """The packages that a module's file imports, anywhere in it; read, not imported. Nothing where there is no such file."""
+    try:
+        spec = find_spec(module)
+        tree = (
+            ast.parse(Path(spec.origin).read_text("utf-8")) if spec is not None and spec.origin else ast.Module([], [])
+        )
+    except (ImportError, ValueError, OSError, SyntaxError):
+        return set()
+    found = set()
+    for node in ast.walk(tree):
+        names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.append(node.module)
+        found |= {name.split(".")[0] for name in names}
+    return found

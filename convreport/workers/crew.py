@@ -66,12 +66,13 @@ class Crew:
 
     def _hire(self, address: str) -> bool:
         """Is a worker of our versions, and does it have all it needs now?"""
+        engine = self._order.scope.card.engine
         try:
-            there = self._on(address, hand.about)
+            there = self._on(address, hand.about, engine)
         except Exception as error:
             self._refuse(address, f"convreport cannot be imported there ({type(error).__name__}: {error})")
             return False
-        differing = [(name, ours) for name, ours in made_of().items() if there.get(name) != ours]
+        differing = [(name, ours) for name, ours in made_of(engine).items() if there.get(name) != ours]
         if differing:
             said = ", ".join(f"{name} {there.get(name, 'none')}, not {ours}" for name, ours in differing)
             self._refuse(address, f"it has {said}")

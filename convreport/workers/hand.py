@@ -52,9 +52,9 @@ class Reply:
 _benches: dict[str, _Bench] = {}
 
 
-def about() -> dict[str, str]:
+def about(engine: str) -> dict[str, str]:
     """The versions on this worker."""
-    return made_of()
+    return made_of(engine)
 
 
 def take(order: Order) -> list[str]:

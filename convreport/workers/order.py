@@ -65,10 +65,10 @@ class Order:
         return replace(request, name=name, source=source, weights=weights, inputs=inputs)
 
 
-def made_of() -> dict[str, str]:
+def made_of(engine: str) -> dict[str, str]:
     """The versions that workers must share with the client, or their pictures would differ."""
     python = ".".join(platform.python_version_tuple()[:2])
-    return {"convreport": __version__, "Python": python, **versions("keras")}
+    return {"convreport": __version__, "Python": python, **versions(engine)}
 
 
 def _moved(said: Any, places: Mapping[str, str]) -> Any:

@@ -51,7 +51,7 @@ class Bench:
 
         from convreport.core.ascent.objectives import channel
         from convreport.core.ascent.recipes import find
-        from convreport.engines.keras.running.heights import KerasHeights
+        from convreport.engines.shared.heights import LayerHeights
 
         self.tf, self.net, self.layer, self.card = tf, net, layer, net.card
         units = self.card.layer(layer).shape[-1]
@@ -63,7 +63,7 @@ class Bench:
         rim = -(-SURROUNDINGS // stride)  # cells
         self.rim = rim * stride
         self.heights, self._inner = (
-            KerasHeights(net._understood, self.objectives[0], preactivation=True, border=border) for border in (-1, rim)
+            LayerHeights(net._forward, self.objectives[0], preactivation=True, border=border) for border in (-1, rim)
         )
         self._scored = tf.function(
             lambda fed, choice, inner: (self._inner if inner else self.heights).of(fed, choice), autograph=False

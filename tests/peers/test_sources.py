@@ -223,12 +223,12 @@ def test_the_default_scores_more_than_plain_lucid_in_a_quarter_of_its_steps(demo
     """At equal contrast, in the median, against 128 steps; tests/bench/ascent has real weights and all 512."""
     import tensorflow as tf
 
-    from convreport.engines.keras.running.heights import KerasHeights
+    from convreport.engines.shared.heights import LayerHeights
 
     layer, units = "block3_conv1", list(range(0, 48, 6))
     objectives = [channel(layer, unit) for unit in units]
     ours = demo.ascend(objectives, RECIPES["fourier"], 0)
-    heights = KerasHeights(demo._understood, objectives[0], preactivation=True, border=-1)
+    heights = LayerHeights(demo._forward, objectives[0], preactivation=True, border=-1)
     choice = heights.choice(objectives)
     fed = lambda x: demo.card.preprocessing.apply(x * 255)  # noqa: E731
     theirs, _ = loops.lucid(lambda x: heights.of(fed(x), choice), 64, len(units), steps=128)

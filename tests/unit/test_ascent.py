@@ -44,12 +44,12 @@ def test_objectives_are_added_and_weighed_without_being_changed():
 )
 def test_heights_are_those_of_the_maps(objective, expected):
     """Against the maps after the activation that `look` gives, without a border."""
-    from convreport.engines.keras.running.heights import KerasHeights
+    from convreport.engines.shared.heights import LayerHeights
 
     net = models.network(models.small())
     sample = models.sample(np.random.default_rng(3).integers(0, 256, (32, 32, 3)).astype(np.uint8))
     maps = net.look([sample], ["first", "second"], fit="stretch", targets=None).activations
-    heights = KerasHeights(net._understood, objective, preactivation=False, border=0)
+    heights = LayerHeights(net._forward, objective, preactivation=False, border=0)
     fed = net._input(sample, "stretch")[None]
     np.testing.assert_allclose(
         heights.of(fed, heights.choice([objective])).numpy(), expected(maps), rtol=1e-4, atol=1e-5
@@ -62,16 +62,18 @@ def test_heights_are_those_of_the_maps(objective, expected):
 def test_single_units_of_a_convolution_are_those_of_the_whole(padding, strides, dilation, kernel):
     import keras
 
-    from convreport.engines.keras.running.last import means_of_units
+    from convreport.engines.keras.running.forward import plain_of
+    from convreport.engines.keras.running.ops import TensorFlowOps
+    from convreport.engines.shared.last import means_of_units
 
     layer = keras.layers.Conv2D(
         6, kernel, strides=strides, dilation_rate=dilation, padding=padding, bias_initializer="random_normal"
     )
     x = np.random.default_rng(0).normal(size=(4, 17, 14, 3)).astype(np.float32)
-    whole = layer(x).numpy()
+    whole, ops = layer(x).numpy(), TensorFlowOps()
     units = np.array([5, 0, 3, 3])
     for border in (0, 1, 2) if min(whole.shape[1:3]) > 4 else (0, 1):
-        found = means_of_units(layer, x, units, lambda side, b=border: (b, side - b)).numpy()
+        found = means_of_units(ops, plain_of(layer), x, units, lambda side, b=border: (b, side - b)).numpy()
         inner = whole[:, border : whole.shape[1] - border, border : whole.shape[2] - border]
         np.testing.assert_allclose(found, inner.mean((1, 2))[np.arange(4), units], rtol=1e-4, atol=1e-5)
 

@@ -279,7 +279,7 @@ def test_a_model_at_hand_goes_as_a_file(tmp_path, monkeypatch):
 def test_workers_of_other_versions_are_left_out_with_a_sentence(given, tmp_path, monkeypatch):
     folder, more, _ = given
     monkeypatch.setattr(cluster, "local", threads)
-    monkeypatch.setattr(crew, "made_of", lambda: order.made_of() | {"tensorflow": "1.15.0"})
+    monkeypatch.setattr(crew, "made_of", lambda engine: order.made_of(engine) | {"tensorflow": "1.15.0"})
     heard = []
     with pytest.raises(LostError, match="No worker is left"):
         atlas(tmp_path / "two", "2", model=folder / "small.keras", heard=heard, **more)

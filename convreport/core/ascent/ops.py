@@ -76,6 +76,38 @@ class Ops(Protocol):
         """Of two tensors, number by number."""
         ...
 
+    def number(self, x: Tensor) -> Tensor:
+        """Whatever its format, as float32; a condition as 0 and 1."""
+        ...
+
+    def log(self, x: Tensor) -> Tensor:
+        """The natural logarithm."""
+        ...
+
+    def softmax(self, x: Tensor) -> Tensor:
+        """Shares that sum to one over the last axis."""
+        ...
+
+    def likeliest(self, x: Tensor) -> Tensor:
+        """Float32, 1 at the largest of the last axis and 0 elsewhere."""
+        ...
+
+    def take(self, x: Tensor, places: Tensor) -> Tensor:
+        """Those places of the last axis."""
+        ...
+
+    def pick(self, x: Tensor, places: Tensor) -> Tensor:
+        """Of each row of (n, units) one place, (n,)."""
+        ...
+
+    def most(self, x: Tensor, axes: Sequence[int]) -> Tensor:
+        """The largest over some axes."""
+        ...
+
+    def least(self, x: Tensor, axes: Sequence[int]) -> Tensor:
+        """The smallest over some axes."""
+        ...
+
     def sum(self, x: Tensor, axes: Sequence[int], *, keep: bool = False) -> Tensor:
         """The sum over some axes."""
         ...
@@ -90,6 +122,10 @@ class Ops(Protocol):
 
     def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:
         """The same numbers in another shape."""
+        ...
+
+    def alike(self, x: Tensor, other: Tensor) -> Tensor:
+        """The same numbers in the shape of another tensor."""
         ...
 
     def transpose(self, x: Tensor, axes: Sequence[int]) -> Tensor:

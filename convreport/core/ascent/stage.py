@@ -57,9 +57,9 @@ def preprocessed(card: ModelCard, pictures: Any) -> Any:
         return card.preprocessing.apply(pictures * 255)
     except Exception as error:
         raise ModelError(
-            f"The preprocessing {card.preprocessing.function} cannot be run inside TensorFlow "
+            f"The preprocessing {card.preprocessing.function} cannot be run on tensors "
             f"({type(error).__name__}), so no gradient passes it.",
-            "Write it with keras.ops or plain arithmetic, and filters can be drawn too.",
+            "Write it with plain arithmetic (or keras.ops for a Keras model), and filters can be drawn too.",
         ) from error
 
 

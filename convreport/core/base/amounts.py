@@ -1,4 +1,4 @@
-"""Times and sizes as people write them: 90s, 10m, 1h30m; 512M, 4G."""
+"""Times, sizes and shapes as people write them: 90s, 10m, 1h30m; 512M, 4G; 3,224,224."""
 
 import re
 
@@ -29,6 +29,16 @@ def size(words: str) -> int:
     if total < 1 << 20:
         raise UsageError(f"--memory cannot be '{words}'.", "Write a size such as 4G or 512M.")
     return total
+
+
+def shape(words: str) -> tuple[int, int, int]:
+    """The (channels, height, width) of `3,224,224` or `3x224x224`; UsageError for anything else."""
+    match = re.fullmatch(r"[(\[]?\s*([1-9]\d*)\s*[,x]\s*([1-9]\d*)\s*[,x]\s*([1-9]\d*)\s*[)\]]?", words.strip().lower())
+    if match is None:
+        raise UsageError(
+            f"--input-shape cannot be '{words}'.", "Write the channels, height and width, such as 3,224,224."
+        )
+    return int(match[1]), int(match[2]), int(match[3])
 
 
 def in_words(duration: float) -> str:

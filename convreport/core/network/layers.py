@@ -172,6 +172,10 @@ def _matching(card: ModelCard, word: str) -> Iterable[LayerInfo]:
             )
         return [card.layers[index]]
     found = [layer for layer in card.layers if fnmatchcase(layer.path, word) or fnmatchcase(layer.name, word)]
+    if not found and "." in word:  # as PyTorch writes it
+        return _matching(card, word.replace(".", "/"))
+    if not found:  # a container that is no layer by itself is known by what it ends with
+        found = [layer for layer in card.layers if layer.path.startswith(f"{word}/")][-1:]
     if not found:
         raise UsageError(
             f"{card.name} has no layer that matches '{word}'.",

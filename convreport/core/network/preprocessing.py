@@ -38,8 +38,14 @@ class Preprocessing:
         if self.called:
             function = self.live or imported(self.function)
             return function(x.copy() if isinstance(x, np.ndarray) else x)  # some work in place
-        x = x[..., ::-1] if self.bgr else x
-        return x * np.array(self.scale, np.float32) + np.array(self.shift, np.float32)
+        if self.bgr:
+            x = x.flip(-1) if hasattr(x, "flip") else x[..., ::-1]  # some tensors know no backward slices
+        # Some tensors are multiplied by their own kind alone.
+        scale, shift = (
+            x.new_tensor(one) if hasattr(x, "new_tensor") else np.array(one, np.float32)
+            for one in (self.scale, self.shift)
+        )
+        return x * scale + shift
 
     def undo(self, numbers: T) -> T:
         """Pixels in 0..255 from network input; only where it is of the affine form (not `called`)."""

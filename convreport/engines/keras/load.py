@@ -8,10 +8,13 @@ from typing import Any
 
 from convreport.core.base.errors import ModelError, UsageError, did_you_mean
 from convreport.core.network.card import ModelCard
+from convreport.engines.factory import made, told
 from convreport.engines.keras import runtime
 from convreport.engines.keras.reading import catalog, files, weights
-from convreport.engines.keras.understanding.describe import Understood, describe
+from convreport.engines.keras.running.forward import KerasForward
+from convreport.engines.keras.understanding.describe import describe
 from convreport.engines.request import Request, is_factory
+from convreport.engines.shared.understood import Understood
 
 DEMO = "demo"
 
@@ -21,7 +24,7 @@ class Loaded:
     """A Keras model in memory, what is understood of it, and the files it came from."""
 
     model: Any
-    understood: Understood
+    understood: Understood[Any, Any]
     files: tuple[Path, ...]
 
     @property
@@ -65,7 +68,7 @@ def load(request: Request) -> Loaded:
         _import_custom(module)
     with runtime.names_from_zero():
         model, used, origin, repairs = _model(request)
-    return Loaded(model, describe(model, name, request, origin, repairs), used)
+    return Loaded(model, describe(model, name, request, origin, repairs, KerasForward), used)
 
 
 def demo_file() -> Path:
@@ -130,28 +133,7 @@ def _made(source: str) -> Any:
     runtime.tensorflow()
     import keras
 
-    module, _, function = source.partition(":")
-    try:
-        make = getattr(importlib.import_module(module), function)
-    except ModuleNotFoundError as error:
-        raise ModelError(
-            f"The module {error.name} cannot be imported.", "Run convreport where Python finds it, or install it."
-        ) from None
-    except AttributeError:
-        raise ModelError(f"The module {module} has no function {function}.", "Check the name.") from None
-    except Exception as error:
-        raise ModelError(f"The module {module} cannot be imported ({_told(error)}).", "Mend it first.") from error
-    try:
-        model = make()
-    except Exception as error:
-        raise ModelError(
-            f"{source} raised {_told(error)}.", "It must make a Keras model when it is called without arguments."
-        ) from error
-    if not isinstance(model, keras.Model):
-        raise ModelError(
-            f"{source} returned {type(model).__name__}, not a Keras model.", "Let it return a keras.Model."
-        )
-    return model
+    return made(source, "Keras model", lambda model: isinstance(model, keras.Model))
 
 
 def _import_custom(module: str) -> None:
@@ -159,14 +141,9 @@ def _import_custom(module: str) -> None:
         importlib.import_module(module)
     except Exception as error:
         raise ModelError(
-            f"The module {module}, given with --custom, cannot be imported ({_told(error)}).",
+            f"The module {module}, given with --custom, cannot be imported ({told(error)}).",
             "Name a module, such as mypackage.layers, that Python finds from here.",
         ) from error
-
-
-def _told(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
 def _existing(source: str) -> Path:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from convreport.core.base.kinds import Array
 from convreport.core.network.kernels import Kernel
 
 
@@ -26,6 +27,17 @@ def kernel_of(operation: Any) -> Kernel | None:
         groups = int(operation.groups)
         return Kernel(weights, np.arange(units) // (units // groups) * weights.shape[1])
     return None
+
+
+def pictured(operation: Any) -> Array:
+    """The kernel of a convolution, float32 (height, width, input channels, units), as trained."""
+    kernel = getattr(operation, "kernel", None)
+    kernel = np.asarray((operation.depthwise_kernel if kernel is None else kernel).numpy(), np.float32)
+    if "Transpose" in type(operation).__name__:
+        return kernel.transpose(0, 1, 3, 2)
+    if "Depthwise" in type(operation).__name__ or "Separable" in type(operation).__name__:
+        return kernel.reshape(*kernel.shape[:2], 1, -1)  # each unit reads one channel
+    return kernel
 
 
 def _depthwise(operation: Any) -> Kernel:

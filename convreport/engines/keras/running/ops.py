@@ -26,7 +26,7 @@ class TensorFlowOps:
         self.power, self.sigmoid = self._tf.pow, self._tf.sigmoid
         self.maximum, self.clip, self.where = self._tf.maximum, self._tf.clip_by_value, self._tf.where
         self.zeros, self.reshape, self.transpose = self._tf.zeros, self._tf.reshape, self._tf.transpose
-        self.concat = self._tf.concat
+        self.concat, self.log, self.softmax = self._tf.concat, self._tf.math.log, self._tf.nn.softmax
 
     def tensor(self, values: Any) -> Any:
         """An array, or a number as float32, as a tensor."""
@@ -35,6 +35,34 @@ class TensorFlowOps:
     def array(self, tensor: Any) -> Array:
         """A tensor as an array."""
         return np.asarray(tensor)
+
+    def number(self, x: Any) -> Any:
+        """Whatever its format, as float32."""
+        return self._tf.cast(x, self._tf.float32)
+
+    def likeliest(self, x: Any) -> Any:
+        """1 at the largest of the last axis, 0 elsewhere."""
+        return self._tf.one_hot(self._tf.argmax(x, -1), x.shape[-1], axis=-1)
+
+    def alike(self, x: Any, other: Any) -> Any:
+        """The same numbers in the shape of another tensor."""
+        return self._tf.reshape(x, self._tf.shape(other))
+
+    def take(self, x: Any, places: Any) -> Any:
+        """Those places of the last axis."""
+        return self._tf.gather(x, places, axis=-1)
+
+    def pick(self, x: Any, places: Any) -> Any:
+        """Of each row one place."""
+        return self._tf.gather(x, places, axis=1, batch_dims=1)
+
+    def most(self, x: Any, axes: Sequence[int]) -> Any:
+        """The largest over some axes."""
+        return self._tf.reduce_max(x, list(axes))
+
+    def least(self, x: Any, axes: Sequence[int]) -> Any:
+        """The smallest over some axes."""
+        return self._tf.reduce_min(x, list(axes))
 
     def sum(self, x: Any, axes: Sequence[int], *, keep: bool = False) -> Any:
         """The sum over some axes."""

@@ -1,48 +1,35 @@
 """A Keras model -> its card: layers, inputs, what it answers, how pictures become its input."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from convreport.core.base.errors import ModelError
 from convreport.core.base.files import digest
-from convreport.core.network import labels
-from convreport.core.network.card import Label, LayerInfo, ModelCard
+from convreport.core.network.card import LayerInfo, ModelCard
 from convreport.core.pictures import samples
-from convreport.core.pictures.fitting import FREE_SIDE
-from convreport.demo.scenes import CLASSES as DEMO_CLASSES
 from convreport.engines.keras import runtime
 from convreport.engines.keras.understanding import evidence, fingerprint, heads
-from convreport.engines.keras.understanding.reach import reaching
 from convreport.engines.keras.wiring.feed import Feed
-from convreport.engines.keras.wiring.fields import field_of, union
-from convreport.engines.keras.wiring.graph import Call, Wiring, is_block
+from convreport.engines.keras.wiring.fields import field_of
+from convreport.engines.keras.wiring.graph import Wiring, is_block
 from convreport.engines.keras.wiring.wire import wire
 from convreport.engines.request import Request
-
-FIRST_TOKENS = 5  # in front of those of the picture: of the class, of distillation, registers
-OTHER_CONVOLUTIONS = {"Conv1D": "one-dimensional", "Conv3D": "three-dimensional"}
-
-
-@dataclass(frozen=True)
-class Understood:
-    """A model as convreport understands it: its card, its wiring, how it is called, which output is explained."""
-
-    card: ModelCard
-    wiring: Wiring
-    feed: Feed
-    output: int
+from convreport.engines.shared import describing, reach
+from convreport.engines.shared.fields import union
+from convreport.engines.shared.tokens import grid_of
+from convreport.engines.shared.understood import Opener, Understood
 
 
-def describe(model: Any, name: str, request: Request, origin: str, repairs: Sequence[str] = ()) -> Understood:
+def describe(
+    model: Any, name: str, request: Request, origin: str, repairs: Sequence[str], forward: Opener
+) -> Understood[Wiring, Feed]:
     """All that is to be known of a Keras model; ModelError for one that convreport cannot show."""
     feed = Feed(model, dict(request.inputs))
     wiring = wire(model, feed)
     found = _layers(wiring, feed)
-    _must_convolve(name, found)
+    describing.must_convolve(name, found)
     trial = _trial(feed, name)
     output = heads.choose(wiring, request.output, trial)
     card = ModelCard(
@@ -56,7 +43,7 @@ def describe(model: Any, name: str, request: Request, origin: str, repairs: Sequ
         preprocessing=evidence.preprocessing(model, wiring, feed, found, request),
         head=output.head,
         classes=output.classes,
-        labels=_labels(request, output.classes, output.head, name),
+        labels=describing.labels_of(request, output.classes, output.head, name),
         params=int(model.count_params()),
         trainable=sum(_size(weight) for weight in model.trainable_weights),
         repairs=tuple(repairs),
@@ -69,9 +56,9 @@ def describe(model: Any, name: str, request: Request, origin: str, repairs: Sequ
         end=output.end,
         dense=output.dense,
         score=output.score,
-        alerts=_alerts(model),
+        alerts=describing.alerts(_floats(model)),
     )
-    card = dataclasses.replace(card, cam=reaching(card, wiring, feed, output.place))
+    card = dataclasses.replace(card, cam=_cam(card, wiring, feed, output.place, forward))
     return Understood(card, wiring, feed, output.place)
 
 
@@ -110,86 +97,37 @@ def _layers(wiring: Wiring, feed: Feed) -> tuple[LayerInfo, ...]:
             kernel=_kernel_shape(operation),
             receptive_field=field,
             digest=fingerprint.of_layer(operation, weights, below, given),
-            grid=_grid(call, seeing, done.values()),
+            grid=None if call.regrouped else grid_of(call.shape, seeing, done.values(), guessed=call.owner is None),
             regrouped=call.regrouped,
             reads_picture=entry or bool(seeing) or (not call.inputs and call.owner is not None),
         )
     return tuple(done.values())
 
 
-def _grid(call: Call, sources: Sequence[LayerInfo], before: Iterable[LayerInfo]) -> tuple[int, int] | None:
-    """(height, width) of tokens (tokens, channels) cut from a picture, perhaps behind a few others; None if they are not.
-
-    The grid is that of the map they were cut from, or of as many tokens before; else they must make a square, but inside
-    Python code that is not guessed: a row of tokens may be one of many windows there.
-    """
-    if len(call.shape) != 2 or call.shape[0] is None or call.shape[0] < 4 or call.regrouped:
-        return None
-    tokens = call.shape[0]
-    for source in sources:
-        if source.spatial and None not in source.map:
-            height, width = source.map
-            if height and width and 0 <= tokens - height * width <= FIRST_TOKENS:
-                return height, width
-    for other in before:
-        if other.grid is not None and other.shape[0] == tokens:
-            return other.grid
-    for count in (tokens, tokens - 1) if call.owner is None else ():
-        side = int(np.sqrt(count))
-        if side * side == count and side > 1:
-            return side, side
-    return None
-
-
-def _must_convolve(name: str, found: Sequence[LayerInfo]) -> None:
-    if any(layer.kernel is not None and layer.spatial for layer in found):
-        return
-    for layer in found:
-        for kind, words in OTHER_CONVOLUTIONS.items():
-            if layer.kind.startswith(kind):
-                raise ModelError(
-                    f"The convolutions of {name} are {words} ({layer.path}); convreport shows two-dimensional ones.",
-                    "There is nothing here that could be shown as a picture.",
-                )
-    raise ModelError(
-        f"{name} has no two-dimensional convolution, so there is nothing convreport could show.",
-        "convreport draws networks that look at pictures with convolutions.",
-    )
-
-
 def _trial(feed: Feed, name: str) -> list[Any]:
     """The model's outputs for two pictures of noise."""
     tf = runtime.tensorflow()
-    height, width, channels = feed.input
-    draw = np.random.default_rng(0).uniform(0, 1, (2, height or FREE_SIDE, width or FREE_SIDE, channels))
+    pictures = describing.noise(feed.input)
     try:
-        return [np.asarray(tf.cast(one, tf.float32)) for one in feed.run(tf.constant(draw, tf.float32))]
+        return [np.asarray(tf.cast(one, tf.float32)) for one in feed.run(tf.constant(pictures))]
     except Exception as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise ModelError(
-            f"{name} cannot be run on a picture of {draw.shape[1]} x {draw.shape[2]} x {channels} ({line}).",
-            "Other inputs are zeros unless given with --input NAME=VALUE.",
-        ) from error
+        raise describing.not_run(name, pictures, error) from error
 
 
-def _labels(request: Request, classes: int, head: str, name: str) -> tuple[Label, ...]:
-    if request.labels:
-        return labels.fitting(request.labels, classes, head, name)
-    if request.source == "demo" and not request.live:
-        return tuple(Label(one) for one in DEMO_CLASSES)
-    return labels.imagenet() if classes == len(labels.imagenet()) else ()
-
-
-def _alerts(model: Any) -> tuple[str, ...]:
-    """Weights that are no numbers, layer by layer."""
-    found = []
+def _floats(model: Any) -> Iterator[tuple[str, Any]]:
+    """The weights that are floats, by their paths."""
     for weight in model.weights:
-        values = np.asarray(weight.numpy(), np.float32) if "float" in str(weight.dtype) else np.zeros(0, np.float32)
-        bad = values.size - int(np.isfinite(values).sum())
-        if bad:
-            kind = "NaN" if np.isnan(values).any() else "infinite"
-            found.append(f"{bad:,} of {values.size:,} weights in {weight.path} are {kind}")
-    return tuple(found)
+        if "float" in str(weight.dtype):
+            yield weight.path, np.asarray(weight.numpy(), np.float32)
+
+
+def _cam(card: ModelCard, wiring: Wiring, feed: Feed, output: int, forward: Opener) -> str:
+    """The last map that a gradient of the scores reaches; "" where the wiring tells it anyway."""
+    maps = reach.candidates(card)
+    calls = {call.path: call for call in wiring.calls}
+    if not maps or (maps[-1].grid is None and wiring.kind != "subclassed" and not calls[maps[-1].path].mixed):
+        return ""
+    return reach.reaching(forward(card, wiring, feed, output), maps)
 
 
 def _size(weight: Any) -> int:

@@ -1,0 +1,120 @@
+"""What is climbed: the value of objectives for a batch of canvases, in one pass for all objectives of a form."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from convreport.core.ascent.objectives import Objective, Term
+from convreport.core.ascent.ops import Choice
+from convreport.engines.shared import heads
+from convreport.engines.shared.forward import Forward, Passed, Plain
+from convreport.engines.shared.last import means_of_units
+
+Sources = list[tuple[str, bool]]  # (layer, before its activation?)
+
+
+class LayerHeights:
+    """Evaluates one form of objective on what the network is fed."""
+
+    def __init__(self, forward: Forward, objective: Objective, *, preactivation: bool, border: int) -> None:
+        self._forward, self._ops = forward, forward.ops
+        self._border, self._preactivation = border, preactivation
+        self._terms = objective.terms
+        self._whole = any(term.kind == "logit" for term in self._terms)
+        self._sources = {term.layer: self._sources_of(term.layer) for term in self._terms if term.layer}
+
+    def choice(self, objectives: Sequence[Objective]) -> Choice:
+        """The units and weights of objectives of this form, as tensors."""
+        tensor = self._ops.tensor
+        terms = zip(*(objective.terms for objective in objectives), strict=True)
+        return tuple(
+            (tensor(_selectors(some)), tensor(np.array([term.weight for term in some], np.float32))) for some in terms
+        )
+
+    def of(self, fed: Any, choice: Choice, *, yielded: bool = False) -> Any:
+        """The height of each picture's own objective, float32 (n,); `yielded` lets gradients through closed ReLUs."""
+        alone = self._alone()
+        if alone is not None:
+            passed = self._forward.run(fed, inputs=[self._terms[0].layer], yielded=yielded)
+        else:
+            passed = self._passed(fed, yielded=yielded)
+        total: Any = 0.0
+        for term, (selector, weights) in zip(self._terms, choice, strict=True):
+            if alone is not None:
+                cells = partial(self._cells, term)
+                value = means_of_units(self._ops, alone, passed.inputs[term.layer], selector, cells)
+            else:
+                every = self._every(term, passed)
+                value = (
+                    self._ops.sum(every * selector, [1])
+                    if term.kind == "direction"
+                    else self._ops.pick(every, selector)
+                )
+            total = total + weights * value
+        return total
+
+    def every(self, fed: Any) -> Any:
+        """The heights of all units of the first term's layer, or all classes, float32 (n, units)."""
+        return self._every(self._terms[0], self._passed(fed, yielded=False))
+
+    def _passed(self, fed: Any, *, yielded: bool) -> Passed:
+        sources = dict.fromkeys(source for some in self._sources.values() for source in some)
+        before = [path for path, is_before in sources if is_before]
+        end = self._forward.card.end
+        if self._whole and self._forward.has_before(end):
+            before = [*before, end]
+        outputs = [path for path, is_before in sources if not is_before]
+        return self._forward.run(fed, outputs, before=before, whole=self._whole, yielded=yielded)
+
+    def _every(self, term: Term, passed: Passed) -> Any:
+        """The heights of all units that this kind of term could be about, (n, units)."""
+        ops, forward = self._ops, self._forward
+        if term.kind == "logit":
+            before = passed.before.get(forward.card.end)
+            return heads.heights(ops, forward.card, passed.answers[forward.output], before)
+        parts = []
+        for path, is_before in self._sources[term.layer]:
+            maps = ops.number(forward.folded(path, (passed.before if is_before else passed.outputs)[path]))
+            for axis in (1, 2):
+                side = maps.shape[axis]
+                first, past = self._cells(term, side) if side is not None else (0, None)
+                maps = maps[:, first:past] if axis == 1 else maps[:, :, first:past]
+            parts.append(ops.mean(maps, [1, 2]))
+        return parts[0] if len(parts) == 1 else ops.concat(parts, -1)
+
+    def _cells(self, term: Term, side: int) -> tuple[int, int]:
+        """Which cells along a side of the map count: all without the border, or the one at the centre."""
+        if term.kind == "neuron":
+            return side // 2, side // 2 + 1
+        border = self._border if self._border >= 0 else 2 if side >= 9 else 1 if side >= 5 else 0
+        border = min(border, (side - 1) // 2)
+        return border, side - border
+
+    def _alone(self) -> Plain | None:
+        """The convolution whose single units can be computed alone, where that is all there is to climb."""
+        if len(self._terms) != 1 or self._terms[0].kind not in ("channel", "neuron"):
+            return None
+        path = self._terms[0].layer
+        before = self._preactivation or not self._forward.has_before(path)
+        return self._forward.plain(path) if before else None
+
+    def _sources_of(self, path: str) -> Sources:
+        """What to read a layer's units from, in order.
+
+        A concatenation is read before the activations of what it joins: one that is silent at the start has no gradient
+        after them.
+        """
+        if not self._preactivation:
+            return [(path, False)]
+        if self._forward.has_before(path):
+            return [(path, True)]
+        joined = self._forward.joined(path)
+        return [source for one in joined for source in self._sources_of(one)] or [(path, False)]
+
+
+def _selectors(terms: Sequence[Term]) -> Any:
+    if terms[0].kind == "direction":
+        return np.array([term.vector for term in terms], np.float32)
+    return np.array([term.unit for term in terms], np.int32)

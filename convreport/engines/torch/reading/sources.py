@@ -1,0 +1,192 @@
+"""Where a PyTorch model comes from: a function, timm, torchvision, an exported program, or at hand."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from convreport.core.base.errors import ModelError, UsageError
+from convreport.engines.factory import made, told
+from convreport.engines.request import Request, is_factory
+from convreport.engines.torch import runtime
+from convreport.engines.torch.reading import exported, states
+
+PACKAGES = ("timm", "torchvision")
+WEIGHTS = (".pt", ".pth", ".safetensors", ".ckpt", ".bin")
+EXPORTED = ".pt2"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A module, the files it came from, and what its publisher says of it.
+
+    `shape` is (channels, height, width); `mean` and `deviation` are a number a channel, of pixels in 0..1; `told` says where
+    from.
+    """
+
+    module: Any
+    files: tuple[Path, ...]
+    origin: str
+    repairs: tuple[str, ...] = ()
+    shape: tuple[int, int, int] | None = None
+    mean: tuple[float, ...] = ()
+    deviation: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
+    told: str = ""
+
+
+def find(request: Request) -> Found:
+    """The module that is asked for, with its weights; ModelError says why not."""
+    torch = runtime.torch()
+    if request.live is not None:
+        return _with_config(Found(_bare(request.live), (), "a model at hand in Python"))
+    package, _, name = request.source.partition(":")
+    if package in PACKAGES:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(request.seed)
+            return _published(package, name, request)
+    path = Path(request.source).expanduser()
+    if path.suffix.lower() == EXPORTED:
+        return _exported(path)
+    if is_factory(request.source):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(request.seed)
+            module = _made(request.source)
+        return _with_config(_filled(module, request.weights, f"the function {request.source}", unsafe=request.unsafe))
+    return _of_weights(path, request)
+
+
+def _made(source: str) -> Any:
+    """What a function makes; ModelError if that is no module."""
+    module = runtime.torch().nn.Module
+    return _bare(made(source, "torch.nn.Module", lambda model: isinstance(model, module)))
+
+
+def _bare(module: Any) -> Any:
+    """The module itself, out of DataParallel and torch.compile."""
+    nn = runtime.torch().nn
+    while True:
+        inner = getattr(module, "_orig_mod", None)
+        if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            inner = module.module
+        if not isinstance(inner, nn.Module):
+            break
+        module = inner
+    if isinstance(module, runtime.torch().jit.ScriptModule):
+        raise states.script("It")
+    return module
+
+
+def _of_weights(path: Path, request: Request) -> Found:
+    """A file of weights, and the architecture that --arch names; a pickled model where its author is trusted."""
+    if not path.is_file():
+        raise ModelError(f"There is no model file {request.source}.", "Check the path.")
+    if request.arch is None:
+        if request.unsafe:
+            return _with_config(Found(_bare(states.pickled(path)), (path,), f"the file {path.name}"))
+        states.read(path)  # says what else it may be
+        raise ModelError(
+            f"{path.name} holds weights only, no architecture.",
+            "Name a function that makes the model: --arch module:function.",
+        )
+    if not is_factory(request.arch):
+        raise UsageError(
+            f"--arch {request.arch} is no function.", "Write it as module:function, timm:NAME, torchvision:NAME."
+        )
+    package, _, name = request.arch.partition(":")
+    if package in PACKAGES:
+        return _published(package, name, replace(request, weights=str(path)))
+    return _with_config(_filled(_made(request.arch), str(path), f"the function {request.arch}"))
+
+
+def _filled(module: Any, said: str | None, origin: str, *, unsafe: bool = False) -> Found:
+    """A module with the weights of a file, where one is said."""
+    if said in (None, "none"):
+        return Found(module, (), origin)
+    file = Path(str(said)).expanduser()
+    if not file.is_file():
+        raise ModelError(f"There is no weights file {said}.", "Give a file with --weights, or leave it away.")
+    repairs = states.fill(module, file, unsafe=unsafe)
+    return Found(module, (file,), f"{origin}, weights from {file.name}", repairs)
+
+
+def _exported(path: Path) -> Found:
+    if not path.is_file():
+        raise ModelError(f"There is no model file {path}.", "Check the path.")
+    module, shape = exported.read(path)
+    return Found(module, (path,), f"the exported program {path.name}", shape=shape)
+
+
+def _with_config(found: Found) -> Found:
+    """What a module says of itself: timm's `pretrained_cfg`, Lightning's `example_input_array`."""
+    config = getattr(found.module, "pretrained_cfg", None)
+    if isinstance(config, dict) and config.get("input_size"):
+        return _by_config(found, config)
+    example: Any = getattr(found.module, "example_input_array", None)
+    if runtime.torch().is_tensor(example) and example.dim() == 4:
+        return replace(found, shape=_three(example.shape[1:]))
+    return found
+
+
+def _by_config(found: Found, config: dict[str, Any]) -> Found:
+    return replace(
+        found,
+        shape=_three(config["input_size"]),
+        mean=tuple(map(float, config.get("mean") or ())),
+        deviation=tuple(map(float, config.get("std") or ())),
+        labels=tuple(config.get("label_names") or ()),
+        told=f"what timm says {config.get('architecture') or 'the model'} was trained with",
+    )
+
+
+def _three(sides: Any) -> tuple[int, int, int]:
+    channels, height, width = (int(side) for side in sides)
+    return channels, height, width
+
+
+def _published(package: str, name: str, request: Request) -> Found:
+    """A model of timm or torchvision, with its own weights, those of a file, or none."""
+    try:
+        importlib.import_module(package)
+    except ModuleNotFoundError:
+        raise ModelError(f"{package} is not installed.", f"Install it: pip install {package}.") from None
+    own = request.weights is None or request.weights == "imagenet"
+    make: dict[str, Callable[[str, bool], Found]] = {"timm": _timm, "torchvision": _torchvision}
+    try:
+        found = make[package](name, own)
+    except ModelError:
+        raise
+    except Exception as error:
+        hint = "Without a network: --weights FILE, or --weights none for random ones." if own else "Check its name."
+        raise ModelError(f"{package} cannot make {name} ({told(error)}).", hint) from error
+    if own:
+        return found
+    filled = _filled(found.module, request.weights, found.origin)
+    return replace(found, files=filled.files, origin=filled.origin, repairs=filled.repairs)
+
+
+def _timm(name: str, own: bool) -> Found:
+    import timm
+
+    module = timm.create_model(name, pretrained=own)
+    return _with_config(Found(module, (), f"timm's {name}, {'its own weights' if own else 'random weights'}"))
+
+
+def _torchvision(name: str, own: bool) -> Found:
+    from torchvision import models
+
+    known = models.get_model_weights(name)
+    weights = known.DEFAULT
+    module = models.get_model(name, weights=weights if own else None)
+    found = Found(module, (), f"torchvision's {name}, {f'weights {weights}' if own else 'random weights'}")
+    look = weights.transforms()
+    side = look.crop_size if isinstance(look.crop_size, int) else look.crop_size[0]
+    return replace(
+        found,
+        shape=(3, int(side), int(side)),
+        mean=tuple(look.mean),
+        deviation=tuple(look.std),
+        labels=tuple(weights.meta.get("categories") or ()),
+        told=f"what torchvision says {name} was trained with",
+    )

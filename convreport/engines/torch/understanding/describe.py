@@ -1,0 +1,195 @@
+"""A PyTorch model -> its card: layers, inputs, what it answers, how pictures become its input."""
+
+import dataclasses
+import inspect
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from convreport.core.base.errors import ModelError, UsageError
+from convreport.core.base.files import digest
+from convreport.core.network.card import Label, LayerInfo, ModelCard
+from convreport.core.network.preprocessing import Preprocessing
+from convreport.core.pictures import samples
+from convreport.engines.request import Request
+from convreport.engines.shared import describing, evidence, heads, reach
+from convreport.engines.shared.fields import seen_by
+from convreport.engines.shared.tokens import grid_of
+from convreport.engines.shared.understood import Opener, Understood
+from convreport.engines.torch.reading.sources import Found
+from convreport.engines.torch.running import kernels
+from convreport.engines.torch.understanding.evidence import TorchWitness
+from convreport.engines.torch.wiring import kinds, watch
+from convreport.engines.torch.wiring.feed import Feed
+from convreport.engines.torch.wiring.fields import field_of
+from convreport.engines.torch.wiring.trace import Call, Wiring, trace
+
+SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)  # pixels, tried in this order where nothing tells
+# What only passes on, or reshapes: the activation that makes the output may stand before it.
+PASSING = ("Flatten", "Dropout", "Identity")
+SCORING = ("Dense", "Conv2D", "Conv2DTranspose", "Flatten")
+ENLARGING = ("Conv2DTranspose", "UpSampling2D")
+
+
+def describe(found: Found, name: str, request: Request, forward: Opener) -> Understood[Wiring, Feed]:
+    """All that is to be known of a PyTorch model; ModelError for one that convreport cannot show."""
+    feed = Feed(found.module, dict(request.inputs), name)
+    wiring, origin = _sized(found, feed, request)
+    infos = _layers(wiring)
+    describing.must_convolve(name, infos)
+    output = _output(wiring, request.output)
+    parameters = list(found.module.parameters())
+    card = ModelCard(
+        name=name,
+        slug=samples.slug(name).lower(),
+        source=request.shown,
+        origin=origin,
+        digest=digest([layer.digest for layer in infos], output.name),
+        layers=infos,
+        input=feed.input,
+        preprocessing=_preprocessing(found, wiring, feed, request),
+        head=output.head,
+        classes=output.classes,
+        labels=_labels(found, request, output, name),
+        params=sum(one.numel() for one in parameters),
+        trainable=sum(one.numel() for one in parameters if one.requires_grad),
+        repairs=found.repairs,
+        engine="torch",
+        wiring="traced",
+        layout="channels_first",
+        input_name=feed.input_name,
+        given=feed.given,
+        outputs=wiring.names,
+        output=output.name,
+        end=output.end,
+        dense=output.dense,
+        score=output.score,
+        alerts=describing.alerts(_floats(found.module)),
+    )
+    maps = reach.candidates(card)
+    if maps:
+        card = dataclasses.replace(card, cam=reach.reaching(forward(card, wiring, feed, output.place), maps))
+    return Understood(card, wiring, feed, output.place)
+
+
+def _sized(found: Found, feed: Feed, request: Request) -> tuple[Wiring, str]:
+    """The wiring at the input's shape: said, known, or the first usual one that the model takes; and where it came from."""
+    shape = request.input_shape or found.shape
+    channels = next((m.in_channels for m in found.module.modules() if hasattr(m, "in_channels")), 3)
+    sizes = [(shape[1], shape[2], shape[0])] if shape else [(side, side, int(channels)) for side in SIDES]
+    first: Exception | None = None
+    for feed.input in sizes:
+        try:
+            wiring = trace(feed, describing.noise(feed.input))
+        except (ModelError, UsageError):
+            raise
+        except Exception as error:
+            first = first or error
+            continue
+        if shape:
+            return wiring, found.origin
+        return wiring, f"{found.origin}; taken to look at {feed.input[0]} x {feed.input[1]} pixels, as nothing says"
+    assert first is not None
+    feed.input = sizes[0]
+    failed = describing.not_run(feed.name, describing.noise(feed.input), first)
+    raise ModelError(failed.message, "Say what it takes: --input-shape CHANNELS,HEIGHT,WIDTH.") from first
+
+
+def _layers(wiring: Wiring) -> tuple[LayerInfo, ...]:
+    """What is to be known of every layer, with receptive fields and digests."""
+    done: dict[str, LayerInfo] = {}
+    for call in wiring.calls:
+        sources = [done[path] for path in call.inputs if path in done]
+        below = [source.receptive_field for source in sources]
+        block = call.module and not watch.is_leaf(call.thing)
+        field = (None if call.mixed else seen_by(below)) if block else field_of(call, below)
+        weight = kernels.pictured(call)
+        grid = None if call.regrouped else grid_of(call.shape, sources, done.values(), guessed=False)
+        parameters = list(call.thing.parameters(recurse=not block)) if call.module else []
+        done[call.path] = LayerInfo(
+            path=call.path,
+            kind=call.kind,
+            shape=call.shape,
+            params=sum(one.numel() for one in parameters),
+            trainable=sum(one.numel() for one in parameters if one.requires_grad),
+            activation=kinds.activation_of(call.kind, call.thing, call.name),
+            inputs=call.inputs,
+            kernel=_kernel_shape(call, weight),
+            receptive_field=field,
+            digest=_digest(call, [source.digest for source in sources]),
+            grid=grid,
+            regrouped=call.regrouped,
+            reads_picture=call.kind == "InputLayer" or any(source.reads_picture for source in sources),
+        )
+    return tuple(done.values())
+
+
+def _kernel_shape(call: Call, weight: np.ndarray | None) -> tuple[int, ...] | None:
+    if weight is None:
+        return None
+    if call.kind == "DepthwiseConv2D":  # (height, width, channels, units a channel), as everywhere in convreport
+        groups = int(call.thing.groups)
+        return (*weight.shape[:2], groups, weight.shape[3] // groups)
+    return tuple(int(side) for side in weight.shape)
+
+
+def _digest(call: Call, below: Sequence[str]) -> str:
+    """Of a layer's kind, settings and weights, what happens on the way to it, and everything it reads."""
+    said = call.thing.extra_repr() if call.module else call.name
+    state = blake2b(repr([call.kind, said, call.trail, *below]).encode(), digest_size=16)
+    if call.module:
+        if call.own:
+            try:
+                state.update(inspect.getsource(type(call.thing)).encode())
+            except (OSError, TypeError):
+                state.update(type(call.thing).__qualname__.encode())
+        for one in watch.own_tensors(call.thing):
+            state.update(one.detach().float().cpu().contiguous().numpy().tobytes())
+    return state.hexdigest()
+
+
+def _output(wiring: Wiring, wanted: str | None) -> heads.Output:
+    """The explained output."""
+    calls = {call.path: call for call in wiring.calls}
+    enlarging = any(call.kind in ENLARGING for call in wiring.calls)
+    found = []
+    for place, (name, path, shape) in enumerate(zip(wiring.names, wiring.outputs, wiring.shapes, strict=True)):
+        end = path
+        while end in calls and calls[end].kind in PASSING and len(calls[end].inputs) == 1 and not calls[end].mixed:
+            end = calls[end].inputs[0]
+        end = end if end in calls else ""
+        kind = calls[end].kind if end else ""
+        scoring = (kind in SCORING and (len(shape) == 1 or enlarging)) or (
+            len(shape) == 3 and enlarging and kind in ENLARGING
+        )
+        activation = kinds.ACTIVATIONS.get(kind, None if not end or calls[end].own else "linear")
+        opaque = not end or calls[end].own
+        ending = heads.Ending(end, activation, opaque, scoring, enlarging)
+        found.append(heads.read(place, name, path, shape, wiring.trial[place], ending))
+    return heads.choose(found, wanted)
+
+
+def _labels(found: Found, request: Request, output: heads.Output, name: str) -> tuple[Label, ...]:
+    if not request.labels and found.labels and len(found.labels) == output.classes:
+        return tuple(Label(one) for one in found.labels)
+    return describing.labels_of(request, output.classes, output.head, name)
+
+
+def _preprocessing(found: Found, wiring: Wiring, feed: Feed, request: Request) -> Preprocessing:
+    """Said by the user, by who published the weights, or decided by evidence."""
+    if request.preprocess != "auto":
+        return evidence.said(request, feed.input[2])
+    if found.mean and found.deviation and len(found.mean) == feed.input[2]:
+        scale = tuple(1 / 255 / one for one in found.deviation)
+        shift = tuple(-mean / one for mean, one in zip(found.mean, found.deviation, strict=True))
+        return Preprocessing("own", scale, shift, why=found.told, function="x / 255, minus mean, over deviation")
+    return evidence.decided(TorchWitness(wiring, feed))
+
+
+def _floats(module: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """The weights that are floats, by their names."""
+    for name, one in (*module.named_parameters(), *module.named_buffers()):
+        if one.is_floating_point():
+            yield name, one.detach().float().cpu().numpy()

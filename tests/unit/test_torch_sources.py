@@ -1,0 +1,330 @@
+"""Where PyTorch models come from, and what is said where they do not."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from tests.tools import needs
+
+torch = needs.torch()
+
+from torch import nn  # noqa: E402
+
+from convreport.core.base.errors import ConvreportError, ModelError, UsageError  # noqa: E402
+from convreport.core.seam import Means, Targets  # noqa: E402
+from convreport.engines.choose import engine_of  # noqa: E402
+from convreport.engines.request import Request  # noqa: E402
+from convreport.engines.torch.load import load, name_of  # noqa: E402
+from tests import models  # noqa: E402
+
+
+def make():
+    """What the module of these tests makes."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+        nn.Conv2d(8, 8, 3, padding=1, groups=8), nn.ReLU6(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4),
+    )  # fmt: skip
+
+
+def number():
+    return 3
+
+
+def breaks():
+    raise RuntimeError("no such file")
+
+
+class Needs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x, age, *, place=None):
+        return self.conv(x).mean((2, 3)) + age
+
+
+SOURCE = f"{__name__}:make"
+SHAPE = (3, 32, 32)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    torch.manual_seed(7)
+    module = make()
+    module(torch.rand(4, 3, 32, 32))
+    return module.eval()
+
+
+def state_of(module):
+    return {name: one.clone() for name, one in module.state_dict().items()}
+
+
+def loaded(**words):
+    return load(Request(**{"source": SOURCE, "input_shape": SHAPE, "preprocess": "rescale"} | words))
+
+
+def answers(model):
+    planes = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    return model.network(Means("float32")).answer(planes)[0]
+
+
+# -- weights
+
+
+@pytest.mark.parametrize(
+    "wrapped", ["plain", "module.", "_orig_mod.", "_orig_mod.module.", "checkpoint", "safetensors"]
+)
+def test_weights_arrive_whatever_wraps_them(trained, tmp_path, wrapped):
+    state = state_of(trained)
+    if wrapped == "safetensors":
+        saving = pytest.importorskip("safetensors.torch")
+        file = tmp_path / "best.safetensors"
+        saving.save_file(state, file)
+    else:
+        prefix = wrapped if wrapped.endswith(".") else ""
+        state = {prefix + name: one for name, one in state.items()}
+        file = tmp_path / "best.pt"
+        torch.save({"state_dict": state, "epoch": 3} if wrapped == "checkpoint" else state, file)
+    found = loaded(weights=str(file))
+    with torch.no_grad():
+        fed = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32) / 255)
+        expected = trained(fed.permute(0, 3, 1, 2)).numpy()
+    np.testing.assert_allclose(answers(found), expected, atol=1e-5)
+    assert [prefix in " ".join(found.card.repairs) for prefix in ("module.", "_orig_mod.")] == [
+        "module." in wrapped,
+        "_orig_mod." in wrapped,
+    ]
+    assert "best" in found.card.origin
+
+
+def misfits(state):
+    yield (
+        {name: one for name, one in state.items() if not name.startswith("8.")},
+        "the model's 8.weight, 8.bias not found",
+    )
+    yield state | {"9.weight": torch.zeros(2)}, "9.weight of the file not in the model"
+    yield state | {"8.bias": torch.zeros(5)}, "8.bias is 5, in the model 4"
+    yield {f"features.{place}": torch.zeros(2) for place in range(9)}, "features.4 and 4 more of the file"
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_every_tensor_is_accounted_for(trained, tmp_path, which):
+    state, said = list(misfits(state_of(trained)))[which]
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(ModelError, match="do not fit Sequential") as caught:
+        loaded(weights=str(tmp_path / "w.pth"))
+    assert said in caught.value.message and caught.value.hint
+    assert max(part.count(",") for part in caught.value.message.split(";")) < 5
+
+
+def test_counters_of_normalizations_may_be_missing(trained, tmp_path):
+    torch.save({k: v for k, v in state_of(trained).items() if "num_batches" not in k}, tmp_path / "old.pt")
+    assert loaded(weights=str(tmp_path / "old.pt")).card.classes == 4
+
+
+def test_pickled_models_and_torchscript_are_refused(trained, tmp_path):
+    torch.save(trained, tmp_path / "whole.pt")
+    torch.jit.trace(trained, torch.rand(2, 3, 32, 32)).save(str(tmp_path / "script.pt"))
+    whole, script = str(tmp_path / "whole.pt"), str(tmp_path / "script.pt")
+    for words in ({"source": whole}, {"weights": whole}):
+        with pytest.raises(ModelError, match="would run its author's code"):
+            loaded(**words)
+    for words in ({"source": script}, {"weights": script}, {"source": script, "unsafe": True}):
+        with pytest.raises(ModelError, match="is TorchScript"):
+            loaded(**words)
+    np.testing.assert_allclose(answers(loaded(source=whole, unsafe=True)), answers(loaded(live=trained)), atol=1e-6)
+
+
+def test_a_pickle_runs_nothing(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "exploded"), "w"))
+
+    torch.save({"a": Bomb()}, tmp_path / "bomb.pt")
+    with pytest.raises(ModelError):
+        loaded(weights=str(tmp_path / "bomb.pt"))
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_weights_alone_need_their_architecture(trained, tmp_path):
+    file = str(tmp_path / "best.pt")
+    torch.save(trained.state_dict(), file)
+    with pytest.raises(ModelError, match="holds weights only"):
+        loaded(source=file)
+    with pytest.raises(UsageError, match="is no function"):
+        loaded(source=file, arch="resnet50")
+    assert loaded(source=file, arch=SOURCE).card.name == "best"
+    (tmp_path / "junk.pt").write_bytes(b"no tensors")
+    with pytest.raises(ModelError, match=r"junk\.pt"):
+        loaded(source=str(tmp_path / "junk.pt"))
+
+
+# -- functions and modules at hand
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (f"{__name__}:number", "returned int, not a torch.nn.Module"),
+        (f"{__name__}:breaks", "raised RuntimeError: no such file"),
+        (f"{__name__}:nothing", "has no function nothing"),
+        ("no_such_module:make", "The module no_such_module cannot be imported"),
+    ],
+)
+def test_a_function_that_makes_no_model(source, said):
+    with pytest.raises(ModelError, match=said) as caught:
+        loaded(source=source)
+    assert caught.value.exit_code == 3 and caught.value.hint
+
+
+def test_wrappers_are_taken_off(trained):
+    assert load(Request("x", live=nn.DataParallel(trained), input_shape=SHAPE)).card.layers[1].path == "0"
+
+
+def test_a_forward_that_needs_more_inputs(tmp_path):
+    with pytest.raises(ModelError, match=r"needs more inputs than the picture: age\.") as caught:
+        loaded(live=Needs())
+    assert caught.value.exit_code == 3 and "--input age=VALUE" in caught.value.hint
+    found = loaded(live=Needs(), inputs=(("age", "2.5"),))
+    assert [(one.name, one.value) for one in found.card.given] == [("age", "2.5")]
+    with pytest.raises(UsageError, match="needs no input 'agee'"):
+        loaded(live=Needs(), inputs=(("agee", "1"),))
+
+
+def test_a_size_that_does_not_fit_says_so():
+    flat = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(3600, 2))
+    with pytest.raises(ModelError, match="cannot be run on a picture of 48 x 48 x 3") as caught:
+        load(Request("x", live=flat, input_shape=(3, 48, 48)))
+    assert "--input-shape" in caught.value.hint
+
+
+# -- exported programs
+
+
+def test_an_exported_program_has_its_layers_again(trained, tmp_path):
+    program = torch.export.export(trained, (torch.rand(2, 3, 32, 32),), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
+    torch.export.save(program, tmp_path / "model.pt2")
+    found, plain = loaded(source=str(tmp_path / "model.pt2"), input_shape=None), loaded(live=trained)
+    assert found.card.input == (32, 32, 3)
+    kinds = [(layer.path, layer.kind, layer.receptive_field) for layer in found.card.layers if layer.params]
+    assert kinds == [(layer.path, layer.kind, layer.receptive_field) for layer in plain.card.layers if layer.params]
+    np.testing.assert_allclose(answers(found), answers(plain), atol=1e-5)
+    sample = models.sample(np.random.default_rng(0).integers(0, 256, (32, 32, 3)))
+    look = found.network(Means()).look([sample], ["4"], fit="stretch", targets=Targets(top=1))
+    other = plain.network(Means()).look([sample], ["4"], fit="stretch", targets=Targets(top=1))
+    np.testing.assert_allclose(look.gradients["4"], other.gradients["4"], atol=1e-5)
+
+
+def test_a_program_of_one_batch_says_how_to_export_it(trained, tmp_path):
+    torch.export.save(torch.export.export(trained, (torch.rand(1, 3, 32, 32),)), tmp_path / "one.pt2")
+    with pytest.raises(ModelError, match="exported for batches of 1 alone") as caught:
+        loaded(source=str(tmp_path / "one.pt2"))
+    assert "dynamic_shapes" in caught.value.hint
+
+
+# -- timm and torchvision, by stand-ins with the parts of their interfaces that are used
+
+
+@pytest.fixture
+def timm(monkeypatch):
+    def create_model(name, pretrained=False):
+        if name != "tiny":
+            raise RuntimeError(f"Unknown model ({name})")
+        module = make()
+        module.pretrained_cfg = {
+            "input_size": (3, 40, 40), "mean": (0.1, 0.2, 0.3), "std": (0.5, 0.5, 0.4), "architecture": name,
+            "label_names": ("a", "b", "c", "d"),
+        }  # fmt: skip
+        module.was = pretrained
+        return module
+
+    monkeypatch.setitem(sys.modules, "timm", types.SimpleNamespace(create_model=create_model))
+
+
+@pytest.fixture
+def torchvision(monkeypatch):
+    class Weights:
+        meta = {"categories": ["north", "east", "south", "west"]}  # noqa: RUF012
+
+        def transforms(self):
+            return types.SimpleNamespace(crop_size=[48], mean=[0.4, 0.4, 0.4], std=[0.2, 0.2, 0.2])
+
+        def __str__(self):
+            return "Tiny_Weights.V1"
+
+    known = types.SimpleNamespace(DEFAULT=Weights())
+
+    def get_model(name, weights=None):
+        return make()
+
+    hub = types.SimpleNamespace(get_model=get_model, get_model_weights={"tiny": known}.__getitem__)
+    monkeypatch.setitem(sys.modules, "torchvision", types.SimpleNamespace(models=hub))
+    monkeypatch.setitem(sys.modules, "torchvision.models", hub)
+
+
+def test_timm_says_what_its_models_take(timm):
+    found = load(Request("timm:tiny")).card
+    assert (found.name, found.input, found.layers[0].shape) == ("tiny", (40, 40, 3), (40, 40, 3))
+    assert [label.name for label in found.labels] == ["a", "b", "c", "d"]
+    pixels = np.full((1, 2, 2, 3), 255.0, np.float32)
+    np.testing.assert_allclose(found.preprocessing.apply(pixels)[0, 0, 0], [1.8, 1.6, 1.75], rtol=1e-5)
+    assert "timm" in found.preprocessing.why and found.engine == "torch"
+    with pytest.raises(ModelError, match="timm cannot make other"):
+        load(Request("timm:other"))
+
+
+def test_torchvision_says_what_its_models_take(torchvision, trained, tmp_path):
+    found = load(Request("torchvision:tiny")).card
+    assert (found.input, [label.name for label in found.labels]) == ((48, 48, 3), ["north", "east", "south", "west"])
+    assert "Tiny_Weights.V1" in found.origin
+    torch.save(trained.state_dict(), tmp_path / "mine.pt")
+    assert "mine.pt" in load(Request("torchvision:tiny", weights=str(tmp_path / "mine.pt"))).card.origin
+    assert "random" in load(Request("torchvision:tiny", weights="none")).card.origin
+
+
+@pytest.mark.parametrize("package", ["timm", "torchvision"])
+def test_a_package_that_is_missing_is_told(monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ModelError, match=f"{package} is not installed") as caught:
+        load(Request(f"{package}:resnet50"))
+    assert f"pip install {package}" in caught.value.hint and caught.value.exit_code == 3
+
+
+def test_without_pytorch_a_sentence_says_what_to_install(monkeypatch):
+    from convreport.engines.torch import runtime
+
+    runtime.torch.cache_clear()
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ConvreportError, match="PyTorch is not installed") as caught:
+        load(Request("timm:resnet50"))
+    assert caught.value.exit_code == 3 and "convreport[torch]" in caught.value.hint
+
+
+# -- which engine
+
+
+@pytest.mark.parametrize(
+    ("words", "engine"),
+    [
+        ({"source": "demo"}, "keras"),
+        ({"source": "vgg16"}, "keras"),
+        ({"source": "timm:resnet50"}, "torch"),
+        ({"source": "torchvision:vit_b_16"}, "torch"),
+        ({"source": "model.pt2"}, "torch"),
+        ({"source": "model.keras"}, "keras"),
+        ({"source": "some.where:make", "weights": "best.safetensors"}, "torch"),
+        ({"source": SOURCE}, "torch"),
+        ({"source": "tests.zoo:make"}, "keras"),
+    ],
+)
+def test_the_engine_is_told_by_the_words(words, engine):
+    assert engine_of(Request(**words)).name == engine
+
+
+def test_names():
+    assert name_of(Request("timm:resnet50.a1_in1k")) == "resnet50.a1_in1k"
+    assert name_of(Request("x", live=make())) == "Sequential"
+    with pytest.raises(ModelError, match="There is no model file"):
+        name_of(Request("gone.pt2"))
