@@ -31,9 +31,9 @@ MODULES: dict[str, dict[str, tuple[str, ...]]] = {
     "torch": {
         "card": (
             "load", "reading.sources", "reading.states", "reading.exported", "understanding.describe",
-            "understanding.kinds", "understanding.evidence", "wiring.feed", "wiring.trace", "wiring.watch",
+            "understanding.evidence", "wiring.feed", "wiring.fields", "wiring.kinds", "wiring.trace", "wiring.watch",
         ),
-        "look": ("running.forward", "wiring.watch", "wiring.feed"),
+        "look": ("running.forward", "wiring.trace", "wiring.watch", "wiring.feed"),
         "score": ("understanding.describe", "running.forward"),
         "observe": ("running.forward", "wiring.watch", "wiring.feed"),
         "ascend": ("running.forward", "running.ops", "wiring.watch", "wiring.feed"),

@@ -65,3 +65,14 @@ def test_modules_stay_small_and_say_what_they_are_for(name):
     text = MODULES[name].read_text("utf-8")
     assert ast.get_docstring(ast.parse(text)), f"{name} has no docstring"
     assert len(text.splitlines()) <= 300, f"{name} has grown too large"
+
+
+def test_what_answers_rest_on_are_modules_that_exist():
+    from convreport.engines.code import MODULES as OF_ENGINES
+    from convreport.engines.code import SHARED
+
+    named = {
+        f"engines.{engine}.{one}" for engine, parts in OF_ENGINES.items() for some in parts.values() for one in some
+    }
+    named |= {f"engines.shared.{one}" for some in SHARED.values() for one in some}
+    assert named <= set(MODULES)
