@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from convreport.book.folder import Atlas
 from convreport.book.values import Book
+from convreport.comparison import folder, words
 from convreport.core.base.files import write_atomically
 from convreport.core.base.kinds import Pixels
 from convreport.core.pictures import pixels
@@ -28,6 +29,7 @@ def summarize(atlas: Atlas, book: Book, to: Path, templates: Path | None = None)
     environment = templating.environment(templates)
     common = {"book": book, "model": book.model, "alerts": together.alerts(book), "slugs": book.slugs}
     more = {"summary": together.summary(book), "contact": sheet.name, "slots": Slots(environment, book, common)}
+    more["changes"] = [(one, words.summary(one)) for one in folder.of_new(atlas.docs, book)]
     text = templating.rendered(environment, "comment.md", common | more)
     write_atomically(to, templating.tidy(text).encode())
     return [to, sheet]

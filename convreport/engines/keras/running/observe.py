@@ -37,7 +37,7 @@ def compiled(
         with probing(wanted, stop=True, operations=wiring.operations) as taps, suppress(Reached):
             feed.run(pictures)
         return {
-            path: _reduced(folded(taps.outputs[path], calls[path], card), card.layer(path), calls[path])
+            path: _reduced(_in_space(folded(taps.outputs[path], calls[path], card)), card.layer(path), calls[path])
             for path in layers
             if path in taps.outputs
         }
@@ -49,6 +49,11 @@ def compiled(
         return {path: Responses(*(np.asarray(value) for value in values)) for path, values in found.items()}
 
     return observe
+
+
+def _in_space(maps: Any) -> Any:
+    """A vector a picture, as of a dense layer, is a map of one cell."""
+    return maps[:, None, None, :] if len(maps.shape) == 2 else maps
 
 
 def _reduced(maps: Any, layer: LayerInfo, call: Call) -> tuple[Any, ...]:

@@ -1,0 +1,132 @@
+"""Units of both sides matched, with their pictures: what is drawn in the atlases, and what had to be drawn for this."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from convreport.builder.drawing import batches
+from convreport.compare.sides import Side
+from convreport.comparison.values import Shown, UnitPair, UnitsOf
+from convreport.core.base import events
+from convreport.core.comparing.conduct import Encounter, Seen
+from convreport.core.comparing.matching import Fate, Pair, match
+from convreport.core.drawing.figures import Subject
+from convreport.core.drawing.store import Store
+from convreport.core.pictures import pixels
+from convreport.core.pictures.samples import slug
+from convreport.sections.base import Section
+
+SHOWN = 6  # units a layer that are shown with their pictures
+SURE = 0.9  # correlation of answers from which a kept unit is not worth a picture
+CHANGED: tuple[Fate, ...] = ("silent", "changed", "new", "gone", "moved", "kept", "idle")  # the worst first
+DRIVERS = 3  # classes that are named
+DRIVING = 0.5  # of the strongest class's drive, from which another is named beside it
+Key = tuple[int, str, int]  # side, layer, unit
+
+
+def matched(encounter: Encounter) -> tuple[UnitsOf, ...]:
+    """The units of every layer pair, the most changed first, with the classes that drive them in words."""
+    found = []
+    for (old, new), together in encounter.together.items():
+        sides = encounter.old, encounter.new
+        seen = sides[0].seen[old], sides[1].seen[new]
+        answering = seen[0].answers(sides[0].card, old), seen[1].answers(sides[1].card, new)
+        pairs = match(together.correlations(), *answering)
+        told = [_told(pair, seen, encounter.groups) for pair in pairs]
+        told.sort(key=lambda one: (CHANGED.index(one.fate), one.alike, one.old if one.old is not None else 1 << 30))
+        found.append(UnitsOf(old, new, tuple(told)))
+    return tuple(found)
+
+
+def _told(pair: Pair, seen: tuple[Seen, Seen], groups: Sequence[str]) -> UnitPair:
+    driven = tuple(
+        () if unit is None else _words(one.driven(unit), groups)
+        for unit, one in zip((pair.old, pair.new), seen, strict=True)
+    )
+    return UnitPair(pair.old, pair.new, round(pair.alike, 4), pair.fate, (driven[0], driven[1]))
+
+
+def _words(driven: Sequence[tuple[int, float]], groups: Sequence[str]) -> tuple[str, ...]:
+    """The classes that drive a unit nearly as much as the strongest; nothing where all do."""
+    strong = [groups[group] for group, share in driven if share >= DRIVING]
+    return tuple(strong[:DRIVERS]) if len(strong) < max(len(driven), 2) else ()
+
+
+def illustrated(
+    layers: Sequence[UnitsOf], old: Side, new: Side, pictures: dict[str, bytes]
+) -> tuple[tuple[UnitsOf, ...], list[str], list[str]]:
+    """The same with pictures of the most changed units, what could not be drawn, and the keys of all drawings used."""
+    wanted = [(layer, [one for one in layer.pairs if _worth(one)][:SHOWN]) for layer in layers]
+    tiles: dict[Key, dict[str, Shown]] = {}
+    failed: list[str] = []
+    keys: list[str] = []
+    for place, side in enumerate((old, new)):
+        subjects = [
+            Subject(layer=(layer.old, layer.new)[place], unit=(one.old, one.new)[place])
+            for layer, some in wanted
+            for one in some
+            if (one.old, one.new)[place] is not None
+        ]
+        for section in _drawing(side):
+            _draw(section, subjects, place, side, tiles, failed, keys, pictures)
+    found = []
+    for layer, some in wanted:
+        chosen = {id(one) for one in some}
+        pairs = [_with_tiles(one, layer, tiles) if id(one) in chosen else one for one in layer.pairs]
+        found.append(UnitsOf(layer.old, layer.new, tuple(pairs)))
+    return tuple(found), failed, keys
+
+
+def _worth(pair: UnitPair) -> bool:
+    return pair.fate not in ("kept", "idle") or (pair.fate == "kept" and pair.alike < SURE)
+
+
+def _drawing(side: Side) -> list[Section[Any, Any]]:
+    """The sections whose drawings are pictures of single units of maps."""
+    return [
+        one
+        for one in side.studio.plan.sections
+        if one.units is not None and not one.units.exact and one.page == "layer"
+    ]
+
+
+def _draw(
+    section: Section[Any, Any], subjects: Sequence[Subject], place: int, side: Side, tiles: dict[Key, dict[str, Shown]],
+    failed: list[str], keys: list[str], pictures: dict[str, bytes],
+) -> None:  # fmt: skip
+    """Look these units up, draw what is missing of them, and put their pictures among the others."""
+    studio = side.studio
+    done = dict(studio.stored(section, subjects))
+    missing, started = [one for one in subjects if one not in done], time.monotonic()
+    if missing:
+        studio.emit(events.SectionStarted(section.name, len(subjects), len(done)))
+        for batch in batches(section, missing):
+            done.update({drawn.subject: drawn for drawn in studio.draw(section, batch)})
+            studio.emit(events.Drew(section.name, len(batch), batch[-1].layer or ""))
+        studio.emit(
+            events.SectionFinished(section.name, len(missing), len(done) - len(missing), 0, time.monotonic() - started)
+        )
+    store = Store(side.built.atlas.cache)
+    for subject in subjects:
+        drawn = done[subject]
+        if drawn.record is None:
+            failed.append(
+                f"{section.name} of unit {subject.unit} of {subject.layer} of {side.card.name}: {drawn.failure}"
+            )
+            continue
+        keys.append(drawn.key)
+        for figure in drawn.record.figures:
+            file = f"figures/{('old', 'new')[place]}-{slug(subject.layer or '')}-{subject.unit}-{figure.name}.webp"
+            pictures[file] = pixels.encode(store.picture(figure.picture), figure.kind)
+            shown = Shown(file, figure.size, f"{side.card.name}: {figure.alt}")
+            tiles.setdefault((place, subject.layer or "", subject.unit or 0), {})[figure.name] = shown
+
+
+def _with_tiles(pair: UnitPair, layer: UnitsOf, tiles: Mapping[Key, Mapping[str, Shown]]) -> UnitPair:
+    both = [
+        tiles.get((place, path, unit), {}) if unit is not None else {}
+        for place, (path, unit) in enumerate(((layer.old, pair.old), (layer.new, pair.new)))
+    ]
+    names = dict.fromkeys((*both[0], *both[1]))
+    shown = {name: (both[0].get(name), both[1].get(name)) for name in names}
+    return UnitPair(pair.old, pair.new, pair.alike, pair.fate, pair.driven, shown or None)
