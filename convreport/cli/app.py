@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from convreport import __version__
-from convreport.cli import commands, options
+from convreport.cli import changes, commands, options
 from convreport.cli.extended import Commands, More, extended
+from convreport.cli.said import said
 from convreport.cli.sentences import sentences
-from convreport.core.base.errors import UsageError
 
 if TYPE_CHECKING:
     from convreport.builder.plan import Plan
@@ -27,8 +27,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-BY_COMMA = ("sections", "skip")
-OF_THE_COMMAND = ("as_json", "quiet", "config")  # not of the plan
 
 
 def main() -> None:
@@ -105,7 +103,7 @@ def build(
     more: Mapping[str, Any],
 ) -> None:
     """Build an atlas of MODEL, or bring it up to date."""
-    words = _said(locals(), "more") | {name: value for name, value in more.items() if value is not None}
+    words = said(locals(), "more") | {name: value for name, value in more.items() if value is not None}
     from convreport import sections as registry
     from convreport.builder import pipeline
     from convreport.builder.config import make_plan
@@ -144,7 +142,7 @@ def draw(
     config: options.Config = None,
 ) -> None:
     """Draw one picture: what one unit, or one class, of MODEL seeks."""
-    words = _said(locals(), "layer", "unit", "to", "size")
+    words = said(locals(), "layer", "unit", "to", "size")
     from convreport import sections as registry
     from convreport.builder import single
     from convreport.builder.config import make_plan
@@ -153,59 +151,6 @@ def draw(
     with sentences():
         plan = make_plan(words, config, registry)
         console.say(single.draw(plan, layer, unit, size, to))
-
-
-@app.command()
-def compare(
-    old: Annotated[str, typer.Argument(help="The old model: its name in the atlas, an atlas, or a file.")],
-    new: Annotated[str, typer.Argument(help="The new one, likewise.")],
-    out: Annotated[
-        Optional[Path], typer.Option(help="The atlas it goes into. [default: that of the new one, else atlas]")
-    ] = None,
-    images: options.Images = None,
-    max_images: options.MaxImages = None,
-    examples: options.Examples = None,
-    max_examples: options.MaxExamples = None,
-    layers: options.Layers = None,
-    filters: options.Filters = None,
-    sections: options.Sections = None,
-    skip: options.Skip = None,
-    weights: options.Weights = None,
-    arch: options.Arch = None,
-    no_top: options.NoTop = None,
-    custom: options.Custom = None,
-    unsafe: options.Unsafe = None,
-    input_: options.Input = None,
-    output: options.Output = None,
-    labels: options.Labels = None,
-    truth: options.Truth = None,
-    preprocess: options.Preprocess = None,
-    fit: options.Fit = None,
-    set_: options.Set = None,
-    seed: options.Seed = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Compare again, whatever is stored.")] = False,
-    as_json: options.AsJson = False,
-    quiet: options.Quiet = False,
-    config: options.Config = None,
-) -> None:
-    """Tell what changed from OLD to NEW, two models of an atlas, atlas folders, or files that are built first."""
-    words = _said(locals(), "old", "new", "out", "fresh")
-    from convreport.cli import console
-    from convreport.compare.pipeline import compare as made
-    from convreport.comparison.words import summary
-
-    with sentences(), console.listening(as_json=as_json, quiet=quiet) as emit:
-        home = out or _home(old, new)
-        sides = [_wanted(word, home, words, config) for word in (old, new)]
-        if words and all(isinstance(side, str) for side in sides):
-            given = ", ".join(f"--{name.replace('_', '-')}" for name in words)
-            raise UsageError(
-                f"Both models are built already, so {given} would change nothing.", "Build them again with it first."
-            )
-        compared = made(sides[0], sides[1], home, emit, fresh=fresh)
-        if not as_json:
-            for line in summary(compared.comparison):
-                console.say(line)
 
 
 @app.command()
@@ -219,7 +164,7 @@ def layers(
     input_: options.Input = None,
 ) -> None:
     """List the layers of MODEL: path, kind, output, parameters, receptive field."""
-    words = _said(locals())
+    words = said(locals())
     from convreport.builder.model import load
     from convreport.cli import console
 
@@ -241,7 +186,7 @@ def doctor(
     preprocess: options.Preprocess = None,
 ) -> None:
     """Load MODEL and say what convreport understood: wiring, inputs, preprocessing and why, outputs, what will be drawn."""
-    words = _said(locals())
+    words = said(locals())
     from convreport.builder.model import load
     from convreport.builder.promises import promises
     from convreport.cli import console
@@ -285,24 +230,10 @@ for command in (
     commands.verify,
     commands.check,
     commands.schema,
+    changes.compare,
+    changes.watch_report,
 ):
     app.command()(command)
-
-
-def _home(old: str, new: str) -> Path:
-    """The atlas that a word names, the new one's first; else the usual place."""
-    from convreport.compare.sides import home_of
-
-    return home_of(new) or home_of(old) or Path("atlas")
-
-
-def _wanted(word: str, home: Path, words: Mapping[str, Any], config: Path | None) -> "str | Plan":
-    """What is there already, by its name; else the plan by which it is built."""
-    from convreport import sections as registry
-    from convreport.builder.config import make_plan
-    from convreport.compare.sides import is_there
-
-    return word if is_there(word, home) else make_plan({**words, "model": word, "out": home}, config, registry)
 
 
 def _plan(words: dict[str, Any]) -> "Plan":
@@ -314,19 +245,6 @@ def _plan(words: dict[str, Any]) -> "Plan":
     if is_named(words["model"]):
         words.setdefault("weights", "none")
     return make_plan(words, None, registry)
-
-
-def _said(given: Mapping[str, Any], *others: str) -> dict[str, Any]:
-    """What was said, of a command's arguments as `locals()` holds them, as keys of a Plan; all but `others`."""
-    said = {}
-    for name, value in given.items():
-        key = name.rstrip("_")  # input_ and set_ keep out of Python's way
-        if value is None or key in (*OF_THE_COMMAND, *others):
-            continue
-        if key in BY_COMMA:
-            value = [part.strip() for part in value.split(",") if part.strip()]
-        said[key] = tuple(value) if isinstance(value, list) else value
-    return said
 
 
 def _command() -> str:

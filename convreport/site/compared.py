@@ -16,6 +16,7 @@ from convreport.site.templating import Environment
 from convreport.site.wording import anchor
 
 CELL, LETTER = 18, 5.6  # of the matrix, in pixels: a cell's side, and the width of a letter of a layer's name
+FAR = 0.5  # 1 - CKA from which a bar has the full colour; a small drift must be seen too
 LONGEST = 24  # letters of a name
 
 
@@ -29,7 +30,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Bar:
-    """A layer on the strip: see `strip`; `drift` in percent of a CKA of 0, `said` in words."""
+    """A layer on the strip: see `strip`; `drift` the strength of its colour in percent, `said` in words."""
 
     height: int
     width: int
@@ -92,7 +93,8 @@ def _bars(book: Book, layers: Layers) -> list[Bar]:
             if one is not None and one.cka is not None
             else f"{bar.path}: not looked at"
         )
-        drift = round(100 * min((one.drift or 0.0) if one is not None and known else 0.0, 1))
+        far = min((one.drift or 0.0) / FAR, 1) if one is not None and known else 0.0
+        drift = round(100 * far**0.5)
         found.append(Bar(bar.height, bar.width, bar.family, drift, anchor(bar.path), said))
     return found
 

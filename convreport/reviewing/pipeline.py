@@ -7,10 +7,6 @@ from typing import Any
 
 from convreport.book.folder import Atlas
 from convreport.builder.pipeline import make_site
-from convreport.compare import aligned, differing, units
-from convreport.compare.attending import MOST_FLIPS, Attending, Namer
-from convreport.compare.judged import Judged
-from convreport.compare.sides import Built, Side, Wanted, both, ready
 from convreport.comparison import folder
 from convreport.comparison.values import FORMAT, Comparison, Flip
 from convreport.core.base import events
@@ -20,10 +16,14 @@ from convreport.core.base.provenance import code_digest
 from convreport.core.comparing.answers import scores_classes
 from convreport.core.comparing.conduct import Encounter
 from convreport.engines.code import shape, versions
+from convreport.reviewing import aligned, differing, units
+from convreport.reviewing.attending import MOST_FLIPS, Attending, Namer
+from convreport.reviewing.judged import Judged
+from convreport.reviewing.sides import Built, Side, Wanted, both, ready
 
 SHAPED_BY = (
     *(f"convreport.core.comparing.{name}" for name in ("alignment", "answers", "attention", "conduct", "decisions", "matching")),
-    *(f"convreport.compare.{name}" for name in ("aligned", "attending", "differing", "judged", "pipeline", "units")),
+    *(f"convreport.reviewing.{name}" for name in ("aligned", "attending", "differing", "judged", "pipeline", "units")),
     "convreport.core.explain.saliency", "convreport.sections.shared.overlays", "convreport.comparison.values",
 )  # fmt: skip
 ASKED = ("observe", "look", "score", "kernels")

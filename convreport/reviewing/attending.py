@@ -6,8 +6,6 @@ from typing import Any, cast
 
 import numpy as np
 
-from convreport.compare.judged import Judged
-from convreport.compare.sides import Side
 from convreport.comparison.values import Attention, Look, Shown
 from convreport.core.base.kinds import Array
 from convreport.core.base.numbers import short
@@ -18,6 +16,8 @@ from convreport.core.network.card import LayerInfo
 from convreport.core.pictures import pixels
 from convreport.core.pictures.sample import Sample
 from convreport.core.seam import Targets
+from convreport.reviewing.judged import Judged
+from convreport.reviewing.sides import Side
 from convreport.sections.shared.overlays import small_overlay
 
 MOST_LOOKED = 36  # pictures whose heatmaps are compared

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from convreport.compare.sides import Side
 from convreport.comparison.values import Drift, Layers
 from convreport.core.base.kinds import Array
 from convreport.core.base.numbers import short
@@ -13,6 +12,7 @@ from convreport.core.network import layers
 from convreport.core.network.card import LayerInfo, ModelCard
 from convreport.core.network.circuits import MIXING
 from convreport.core.seam import Network
+from convreport.reviewing.sides import Side
 
 MOST_LAYERS = 32  # of a side that are aligned with all of the other
 MOST_FEATURES = 1_000_000  # of a picture, beside those of the layers that are shown anyway

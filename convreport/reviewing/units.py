@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from convreport.builder.drawing import batches
-from convreport.compare.sides import Side
 from convreport.comparison.values import Shown, UnitPair, UnitsOf
 from convreport.core.base import events
 from convreport.core.comparing.conduct import Encounter, Seen
@@ -14,6 +13,7 @@ from convreport.core.drawing.figures import Subject
 from convreport.core.drawing.store import Store
 from convreport.core.pictures import pixels
 from convreport.core.pictures.samples import slug
+from convreport.reviewing.sides import Side
 from convreport.sections.base import Section
 
 SHOWN = 6  # units a layer that are shown with their pictures
