@@ -1,6 +1,6 @@
 """The commands that tell what changed: between two models, and while one was trained."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -56,11 +56,7 @@ def compare(
     with sentences(), console.listening(as_json=as_json, quiet=quiet) as emit:
         home = out or _home(old, new)
         sides = [_wanted(word, home, words, config) for word in (old, new)]
-        if words and all(isinstance(side, str) for side in sides):
-            given = ", ".join(f"--{name.replace('_', '-')}" for name in words)
-            raise UsageError(
-                f"Both models are built already, so {given} would change nothing.", "Build them again with it first."
-            )
+        _must_be_files(sides, words)
         compared = made(sides[0], sides[1], home, emit, fresh=fresh)
         if not as_json:
             for line in summary(compared.comparison):
@@ -80,6 +76,15 @@ def watch_report(
     with sentences():
         place, count = write(folder, to)
         console.say(f"{count} snapshots; open {place}")
+
+
+def _must_be_files(sides: Sequence[Any], words: Mapping[str, Any]) -> None:
+    """Options of a build are for what is built here."""
+    if words and all(isinstance(side, str) for side in sides):
+        given = ", ".join(f"--{name.replace('_', '-')}" for name in words)
+        raise UsageError(
+            f"Both models are built already, so {given} would change nothing.", "Build them again with it first."
+        )
 
 
 def _home(old: str, new: str) -> Path:

@@ -28,6 +28,7 @@ from convreport.core.seam import Network
 from convreport.sections.shelf import chosen, shelf
 
 Wanted = str | Plan  # a name or an atlas; or what is to be built
+AGES = ("old", "new")
 OF_MODEL = ("model", "name", "weights", "preprocess", "arch", "no_top", "custom", "unsafe", "input", "output", "labels")
 
 
@@ -70,7 +71,7 @@ def both(old: Wanted, new: Wanted, home: Path, emit: Emit) -> tuple[Built, Built
     plans = [one if isinstance(one, Plan) else Plan(model=one, out=home) for one in (old, new)]
     names = [one.book.slug if one else model.name_of(plan) for one, plan in zip(found, plans, strict=True)]
     if samples.slug(names[0]).lower() == samples.slug(names[1]).lower():
-        plans = [_renamed(plan, word) for plan, word in zip(plans, ("old", "new"), strict=True)]
+        plans = [plan if one else _renamed(plan, word) for one, plan, word in zip(found, plans, AGES, strict=True)]
     sides: list[Built] = []
     for place, other in ((1, found[0]), (0, found[1])):  # the new one first: it says with which pictures
         known = found[place]

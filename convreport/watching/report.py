@@ -127,17 +127,23 @@ def settling(kept: Sequence[Snapshot]) -> dict[str, list[float | None]]:
 def _events(kept: Sequence[Snapshot]) -> list[str]:
     """When units died and when layers settled, in sentences."""
     said = []
-    for path, layer in kept[-1].layers.items():
-        for unit in layer.silent:
-            silent = [unit in one.layers[path].silent for one in kept if path in one.layers]
-            began = next(place for place in range(len(silent)) if all(silent[place:]))
-            when = f"after epoch {kept[began].epoch}" if began else "from the beginning"
-            said.append(f"Unit {unit} of {path} answers nothing {when}.")
     for path, values in settling(kept).items():
         known = [value is not None and value >= SETTLED for value in values]
         if known and known[-1] and len(known) > 1:
             began = next(place for place in range(len(known)) if all(known[place:]))
+            if began == len(known) - 1:
+                said.append(f"{path} had not settled before the last epoch.")
+                continue
             said.append(f"{path} had settled after epoch {kept[began].epoch} (CKA with the last at least {SETTLED:g}).")
+    for path, layer in kept[-1].layers.items():
+        died: dict[int, list[int]] = {}
+        for unit in layer.silent:
+            silent = [unit in one.layers[path].silent for one in kept if path in one.layers]
+            died.setdefault(next(place for place in range(len(silent)) if all(silent[place:])), []).append(unit)
+        for began, units in sorted(died.items()):
+            when = f"from epoch {kept[began].epoch} on" if began else "from the beginning"
+            some = f"units {', '.join(map(str, units))} answer" if len(units) > 1 else f"unit {units[0]} answers"
+            said.append(f"{path}: {some} nothing {when}.")
     return said
 
 
