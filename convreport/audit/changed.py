@@ -6,11 +6,11 @@ A comparison that is missing, or is of other weights, is an error and never a pa
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from convreport.book.comparison import folder
+from convreport.book.comparison.values import Comparison
+from convreport.book.comparison.words import SURE
 from convreport.book.folder import Atlas
 from convreport.book.values import Book
-from convreport.comparison import folder
-from convreport.comparison.values import Comparison
-from convreport.comparison.words import SURE
 from convreport.sections.telling import Measured, Outcome, Result
 
 HINT = "`convreport compare OLD NEW` makes one"

@@ -3,12 +3,12 @@
 import time
 from pathlib import Path
 
+from convreport.book.comparison import folder
 from convreport.book.folder import Atlas
 from convreport.builder import gallery, model, pictures, publishing, recall, settings
 from convreport.builder.budget import draw_within
 from convreport.builder.drawing import Studio, draw_section
 from convreport.builder.plan import Plan
-from convreport.comparison import folder
 from convreport.core.base import events
 from convreport.core.base.events import Emit
 from convreport.core.drawing.drawn import count

@@ -49,8 +49,8 @@ def compare(
 ) -> None:
     """Tell what changed from OLD to NEW, two models of an atlas, atlas folders, or files that are built first."""
     words = said(locals(), "old", "new", "out", "fresh")
+    from convreport.book.comparison.words import summary
     from convreport.cli import console
-    from convreport.comparison.words import summary
     from convreport.reviewing.pipeline import compare as made
 
     with sentences(), console.listening(as_json=as_json, quiet=quiet) as emit:
@@ -71,7 +71,7 @@ def watch_report(
 ) -> None:
     """Make a page of a training that was watched: a slider over epochs, film strips, curves; needs no TensorFlow."""
     from convreport.cli import console
-    from convreport.watching.report import write
+    from convreport.share.watched import write
 
     with sentences():
         place, count = write(folder, to)

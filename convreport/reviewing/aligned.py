@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from convreport.comparison.values import Drift, Layers
+from convreport.book.comparison.values import Drift, Layers
 from convreport.core.base.kinds import Array
 from convreport.core.base.numbers import short
 from convreport.core.comparing.conduct import Encounter

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what follows is imported when it is needed: importing convreport costs nothing
+    from convreport.book.comparison.values import Comparison
     from convreport.builder.plan import Plan
-    from convreport.comparison.values import Comparison
     from convreport.core.base.events import Event
 
 
@@ -24,7 +24,7 @@ class Change:
     reused: bool
 
     def __str__(self) -> str:
-        from convreport.comparison.words import summary
+        from convreport.book.comparison.words import summary
 
         return "\n".join(summary(self.comparison))
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from convreport.comparison.values import Attention, Look, Shown
+from convreport.book.comparison.values import Attention, Look, Shown
 from convreport.core.base.kinds import Array
 from convreport.core.base.numbers import short
 from convreport.core.comparing.attention import shift

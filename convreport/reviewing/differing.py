@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from convreport.book.comparison.values import Alarm, Difference, Evidence, UnitsOf
 from convreport.book.values import Book
-from convreport.comparison.values import Alarm, Difference, Evidence, UnitsOf
 from convreport.core.base.numbers import short
 from convreport.core.network.card import ModelCard
 from convreport.sections import together
@@ -69,7 +69,7 @@ def differences(before: Book, now: Book) -> tuple[Difference, ...]:
             ", ".join(sorted(one.name for one in before.samples)),
             ", ".join(sorted(one.name for one in now.samples)),
         ),
-        Difference("examples", *(book.examples.words if book.examples else "none" for book in (before, now))),
+        Difference("example pictures", *(book.examples.words if book.examples else "none" for book in (before, now))),
     ]
     rows += _of_mappings("setting", before.made.settings, now.made.settings, OF_MODEL)
     rows += _of_mappings("version of", before.made.packages, now.made.packages)
@@ -84,7 +84,7 @@ def _of_cards(old: ModelCard, new: ModelCard) -> Iterator[Difference]:
         ("trainable parameters", f"{old.trainable:,}", f"{new.trainable:,}"),
         ("input", _shape(old.input), _shape(new.input)),
         ("output", f"{old.head}, {old.classes} classes", f"{new.head}, {new.classes} classes"),
-        ("classes", _names(old, new), _names(new, old)),
+        ("names of classes", _names(old, new), _names(new, old)),
         ("framework", old.engine, new.engine),
     ):
         yield Difference(name, str(first), str(second))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from convreport.comparison.values import Calibration, Confusion, Decisions, Flip, OfClass, Said, Turn
+from convreport.book.comparison.values import Calibration, Confusion, Decisions, Flip, OfClass, Said, Turn
 from convreport.core.base.kinds import Array
 from convreport.core.base.numbers import short
 from convreport.core.comparing.answers import Answers

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from convreport.book.comparison import folder
+from convreport.book.comparison.values import FORMAT, Comparison, Flip
 from convreport.book.folder import Atlas
 from convreport.builder.pipeline import make_site
-from convreport.comparison import folder
-from convreport.comparison.values import FORMAT, Comparison, Flip
 from convreport.core.base import events
 from convreport.core.base.events import Emit
 from convreport.core.base.files import digest
@@ -24,7 +24,7 @@ from convreport.reviewing.sides import Built, Side, Wanted, both, ready
 SHAPED_BY = (
     *(f"convreport.core.comparing.{name}" for name in ("alignment", "answers", "attention", "conduct", "decisions", "matching")),
     *(f"convreport.reviewing.{name}" for name in ("aligned", "attending", "differing", "judged", "pipeline", "units")),
-    "convreport.core.explain.saliency", "convreport.sections.shared.overlays", "convreport.comparison.values",
+    "convreport.core.explain.saliency", "convreport.sections.shared.overlays", "convreport.book.comparison.values",
 )  # fmt: skip
 ASKED = ("observe", "look", "score", "kernels")
 

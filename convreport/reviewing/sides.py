@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from convreport import sections as registry
+from convreport.book.comparison.values import Side as Told
 from convreport.book.folder import Atlas
 from convreport.book.reader import FILE
 from convreport.book.values import Book
@@ -12,7 +13,6 @@ from convreport.builder import model, pipeline, recall
 from convreport.builder.drawing import Studio
 from convreport.builder.gallery import Gallery
 from convreport.builder.plan import AtHand, Plan
-from convreport.comparison.values import Side as Told
 from convreport.core.base import events
 from convreport.core.base.errors import ImageError, UsageError
 from convreport.core.base.events import Emit

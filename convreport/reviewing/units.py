@@ -4,8 +4,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from convreport.book.comparison.values import Shown, UnitPair, UnitsOf
 from convreport.builder.drawing import batches
-from convreport.comparison.values import Shown, UnitPair, UnitsOf
 from convreport.core.base import events
 from convreport.core.comparing.conduct import Encounter, Seen
 from convreport.core.comparing.matching import Fate, Pair, match

@@ -5,10 +5,10 @@ from functools import partial
 
 from markupsafe import Markup
 
+from convreport.book.comparison import folder
+from convreport.book.comparison.values import Shown
 from convreport.book.folder import Atlas
 from convreport.book.values import Book
-from convreport.comparison import folder
-from convreport.comparison.values import Shown
 from convreport.sections.telling import Part
 from convreport.share.media import Media, Picture
 from convreport.site import compared, templating

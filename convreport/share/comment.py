@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from convreport.book.comparison import folder, words
 from convreport.book.folder import Atlas
 from convreport.book.values import Book
-from convreport.comparison import folder, words
 from convreport.core.base.files import write_atomically
 from convreport.core.base.kinds import Pixels
 from convreport.core.pictures import pixels

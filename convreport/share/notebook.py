@@ -5,10 +5,10 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
+from convreport.book.comparison import folder, words
+from convreport.book.comparison.values import Comparison, Shown
 from convreport.book.folder import Atlas
 from convreport.book.values import Book
-from convreport.comparison import folder, words
-from convreport.comparison.values import Comparison, Shown
 from convreport.core.base.kinds import Pixels
 from convreport.core.pictures import pixels
 from convreport.sections import together

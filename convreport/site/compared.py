@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from convreport.book.comparison import words
+from convreport.book.comparison.folder import FOLDER
+from convreport.book.comparison.values import Comparison, Layers, Shown
 from convreport.book.values import Book
-from convreport.comparison import words
-from convreport.comparison.folder import FOLDER
-from convreport.comparison.values import Comparison, Layers, Shown
 from convreport.core.pictures import colour
 from convreport.site import templating
 from convreport.site.page import Page

@@ -8,9 +8,9 @@ from html import escape
 from importlib.metadata import version
 from pathlib import Path
 
+from convreport.book.comparison.folder import FOLDER, all_of
 from convreport.book.folder import Atlas
 from convreport.book.values import Book
-from convreport.comparison.folder import FOLDER, all_of
 from convreport.core.base import assets
 from convreport.core.base.errors import SiteError
 from convreport.core.base.files import digest, tree_digest, write_text

@@ -6,9 +6,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from convreport.book.comparison import words
+from convreport.book.comparison.values import Comparison
 from convreport.book.values import Book, Drawing, Failure
-from convreport.comparison import words
-from convreport.comparison.values import Comparison
 from convreport.core.explain import saliency
 from convreport.sections import registry, together
 from convreport.site import compared, templating, viewer, wording

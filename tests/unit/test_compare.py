@@ -11,9 +11,9 @@ from PIL import Image
 
 import convreport
 from convreport.audit import changed
+from convreport.book.comparison import folder, words
 from convreport.book.folder import Atlas
 from convreport.cli import changes
-from convreport.comparison import folder, words
 from convreport.core.base.errors import ImageError, ModelError, UsageError
 from convreport.core.comparing.conduct import Encounter
 from convreport.core.pictures.sample import Sample

@@ -11,7 +11,7 @@ import pytest
 import convreport
 from convreport.core.base.errors import UsageError
 from convreport.core.comparing import snapshot
-from convreport.watching import report
+from convreport.share import watched as report
 
 
 def model():

@@ -109,7 +109,7 @@ def write(folder: Path, snapshot: Snapshot) -> Path:
     arrays |= {f"gram/{place}": snapshot.grams[path].astype(np.float32) for place, path in enumerate(paths)}
     arrays |= {f"pattern/{place}": snapshot.patterns[path] for place, path in enumerate(drawn)}
     if snapshot.kernels is not None:
-        arrays["kernels"] = snapshot.kernels
+        arrays["first"] = snapshot.kernels
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     path = folder / f"epoch-{snapshot.epoch:05}.npz"
@@ -145,7 +145,7 @@ def _read(path: Path) -> Snapshot | None:
             told = from_json(_Told, json.loads(str(kept["told"])))
             grams = {name: kept[f"gram/{place}"] for place, name in enumerate(told.paths)}
             patterns = {name: kept[f"pattern/{place}"] for place, name in enumerate(told.drawn)}
-            kernels = kept["kernels"] if "kernels" in kept.files else None
+            kernels = kept["first"] if "first" in kept.files else None
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
     return Snapshot(told.epoch, told.logs, told.layers, told.answers, told.seconds, grams, patterns, kernels)

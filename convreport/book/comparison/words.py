@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from convreport.comparison.values import Attention, Comparison, Decisions, Layers, UnitsOf
+from convreport.book.comparison.values import Attention, Comparison, Decisions, Layers, UnitsOf
 
 SURE = 0.05  # of p, below which a difference of accuracy is more than chance
 SAME = 0.999  # CKA from which a layer has not drifted

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
+from convreport.book.comparison.values import FORMAT, Comparison
 from convreport.book.values import Book
-from convreport.comparison.values import FORMAT, Comparison
 from convreport.core.base.codec import from_json, to_json
 from convreport.core.base.files import write_atomically, write_text
 

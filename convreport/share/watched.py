@@ -65,7 +65,7 @@ def page(watched: Watched, kept: Sequence[Snapshot]) -> str:
             "epoch": one.epoch, "logs": {name: round(value, 4) for name, value in one.logs.items()},
             "answers": [f"{answer.name} {answer.probability:.0%}" for answer in one.answers],
             "patterns": {path: _sheet(tiles) for path, tiles in one.patterns.items()},
-            "kernels": _sheet(_enlarged(one.kernels)) if one.kernels is not None else "",
+            "first": _sheet(_enlarged(one.kernels)) if one.kernels is not None else "",
             "silent": {path: list(layer.silent) for path, layer in one.layers.items()},
             "units": {path: layer.units for path, layer in one.layers.items()},
         }
