@@ -17,6 +17,7 @@ from convreport.reviewing.sides import Side
 from convreport.sections.base import Section
 
 SHOWN = 6  # units a layer that are shown with their pictures
+SURELY = 1  # of them the most changed ones, that are drawn where they are missing
 SURE = 0.9  # correlation of answers from which a kept unit is not worth a picture
 CHANGED: tuple[Fate, ...] = ("silent", "changed", "new", "gone", "moved", "kept", "idle")  # the worst first
 DRIVERS = 3  # classes that are named
@@ -56,7 +57,7 @@ def illustrated(
     layers: Sequence[UnitsOf], old: Side, new: Side, pictures: dict[str, bytes]
 ) -> tuple[tuple[UnitsOf, ...], list[str], list[str]]:
     """The same with pictures of the most changed units, what could not be drawn, and the keys of all drawings used."""
-    wanted = [(layer, [one for one in layer.pairs if _worth(one)][:SHOWN]) for layer in layers]
+    wanted = [(layer, _shown(layer, old, new)) for layer in layers]
     tiles: dict[Key, dict[str, Shown]] = {}
     failed: list[str] = []
     keys: list[str] = []
@@ -75,6 +76,29 @@ def illustrated(
         pairs = [_with_tiles(one, layer, tiles) if id(one) in chosen else one for one in layer.pairs]
         found.append(UnitsOf(layer.old, layer.new, tuple(pairs)))
     return tuple(found), failed, keys
+
+
+def _shown(layer: UnitsOf, old: Side, new: Side) -> list[UnitPair]:
+    """The most changed units: the very first whatever it costs to draw them, then those that are drawn in both atlases."""
+    some = [one for one in layer.pairs if _worth(one)]
+    drawn = [_drawn(side, path) for side, path in ((old, layer.old), (new, layer.new))]
+    known = [
+        one
+        for one in some[SURELY:]
+        if all(unit is None or unit in there for unit, there in zip((one.old, one.new), drawn, strict=True))
+    ]
+    chosen = [*some[:SURELY], *known][:SHOWN]
+    return chosen if len(chosen) > SURELY else some[:SHOWN]
+
+
+def _drawn(side: Side, path: str) -> set[int]:
+    """The units of a layer that the atlas shows."""
+    return {
+        one.unit
+        for chapter in side.built.book.sections
+        for one in chapter.drawings
+        if one.layer == path and one.unit is not None
+    }
 
 
 def _worth(pair: UnitPair) -> bool:

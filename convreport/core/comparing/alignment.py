@@ -8,21 +8,23 @@ import numpy as np
 from convreport.core.base.kinds import Array
 
 LEAST = 4  # pictures of a minibatch: the unbiased estimate divides by n - 3
-CHUNK = 1 << 16  # features that are brought to float64 at a time
+ALONE = 1 << 18  # multiplications that BLAS does in one thread: on a busy machine its threads wait for each other
 
 
 def gram(features: Array) -> Array:
     """The products of n pictures' features (n, ...) with each other, float64 (n, n), the mean picture taken away.
 
-    HSIC does not depend on the mean, and small numbers keep more digits.
+    HSIC does not depend on the mean, and small numbers keep more digits: features in single precision are multiplied in it,
+    some at a time, and added up in double.
     """
     flat = features.reshape(len(features), -1)
-    found = np.zeros((len(flat), len(flat)))
-    for first in range(0, flat.shape[1], CHUNK):
-        some = flat[:, first : first + CHUNK].astype(np.float64)
-        some -= some.mean(0)
-        found += some @ some.T
-    return found
+    flat = flat - flat.mean(0, dtype=np.float64).astype(flat.dtype)
+    count, size = flat.shape
+    piece = max(ALONE // count**2, 1)
+    whole = size - size % piece
+    pieces = flat[:, :whole].reshape(count, -1, piece).transpose(1, 0, 2)
+    found = (pieces @ pieces.transpose(0, 2, 1)).sum(0, dtype=np.float64)
+    return np.asarray(found + flat[:, whole:].astype(np.float64) @ flat[:, whole:].T)
 
 
 def hsic(one: Array, other: Array) -> float:
