@@ -63,7 +63,7 @@ class Judged:
             known=int(known.sum()), right=(right[0], right[1]), lost=lost, gained=gained,
             p=mcnemar(lost, gained) if known.any() else None, confidence=(confidence[0], confidence[1]),
             calibration=(sides[0], sides[1]) if calibrated else None,  # type: ignore[arg-type]
-            classes=self._classes(), confusions=self._confusions(flips),
+            per_class=self._classes(), confusions=self._confusions(flips),
             flips=tuple(self.flip(number, name(number)) for number in flips[:MOST_FLIPS]),
         )  # fmt: skip
 

@@ -189,8 +189,8 @@ def test_two_outputs_swapped_name_the_flips_and_the_confusion(base, shown):
     assert decisions.lost > 50 and decisions.p < 1e-6 and decisions.flips[0].turn == "lost"
     worst = {(one.truth, one.old, one.new) for one in decisions.confusions[:2]}
     assert worst == {("red", "red", "blue"), ("blue", "blue", "red")}
-    of = {one.name: one for one in decisions.classes}
-    assert of["green"].lost == 0 and of["red"].right[1] <= 4 and decisions.classes[0].name in ("red", "blue")
+    of = {one.name: one for one in decisions.per_class}
+    assert of["green"].lost == 0 and of["red"].right[1] <= 4 and decisions.per_class[0].name in ("red", "blue")
     assert "more than chance" in words.decisions(decisions)
 
 

@@ -102,7 +102,7 @@ class Decisions:
     p: float | None
     confidence: tuple[float, float]
     calibration: tuple[Calibration, Calibration] | None
-    classes: tuple[OfClass, ...]
+    per_class: tuple[OfClass, ...]
     confusions: tuple[Confusion, ...]
     flips: tuple[Flip, ...]
 
