@@ -15,7 +15,7 @@ from convreport.core.seam import Network
 from convreport.reviewing.sides import Side
 
 MOST_LAYERS = 32  # of a side that are aligned with all of the other
-MOST_FEATURES = 1_000_000  # of a picture, beside those of the layers that are shown anyway
+MOST_FEATURES = 500_000  # of a picture, beside those of the layers that are shown anyway
 
 
 def looked_at(side: Side) -> tuple[str, ...]:

@@ -20,8 +20,8 @@ from convreport.reviewing.judged import Judged
 from convreport.reviewing.sides import Side
 from convreport.sections.shared.overlays import small_overlay
 
-MOST_LOOKED = 36  # pictures whose heatmaps are compared
-MOST_FLIPS = 18  # of them such whose decision changed
+MOST_LOOKED = 24  # pictures whose heatmaps are compared
+MOST_FLIPS = 12  # of them such whose decision changed
 MOST_SHOWN = 9  # largest shifts that are shown
 TOGETHER = 8  # pictures a look
 SIDE = 224  # pixels of an overlay
