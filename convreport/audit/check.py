@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 from xml.etree import ElementTree
 
+from convreport.audit import changed
 from convreport.book.values import Book
 from convreport.builder.drawing import words
 from convreport.core.base.errors import UsageError, did_you_mean
@@ -81,7 +82,7 @@ def thresholds(said: Mapping[str, Any], where: str) -> dict[str, float]:
 
     A rule's flag, where it is set, asks for 0.
     """
-    known = rules()
+    known: Mapping[str, Rule | changed.ChangeRule] = {**rules(), **changed.RULES}
     flags = {rule.flag: name for name, rule in known.items() if rule.flag}
     found: dict[str, float] = {}
     for key, value in said.items():

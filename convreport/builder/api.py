@@ -1,4 +1,4 @@
-"""convreport from Python: one function, for a notebook or the end of a training script."""
+"""convreport from Python, for a notebook or the end of a training script."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what follows is imported when it is needed: importing convreport costs nothing
     from convreport.book.values import Book
-    from convreport.builder.plan import AtHand
+    from convreport.builder.plan import AtHand, Plan
     from convreport.core.base.events import Event
+    from convreport.core.base.kinds import Pixels
     from convreport.core.pictures.sample import Picture
 
 
@@ -29,7 +30,29 @@ class Atlas:
     failures: tuple[tuple[str, str, str], ...]
 
     def _repr_html_(self) -> str:
-        return f'<a href="{self.page}">{self.book.name}</a>: {self.drawn} drawn, {self.reused} reused'
+        from convreport.book.folder import Atlas as Folder
+        from convreport.share import notebook
+
+        counts = f"{self.drawn} drawn, {self.reused} reused"
+        return notebook.of_book(Folder(self.folder), self.book, self.page, counts)
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Patterns of units or classes: `pictures` uint8 (height, width, 3), what each is in `names`, and its verdict.
+
+    It shows itself in a notebook.
+    """
+
+    pictures: "tuple[Pixels, ...]"
+    names: tuple[str, ...]
+    verdicts: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        from convreport.share import notebook
+
+        told = [f"{name}: {said}" for name, said in zip(self.names, self.verdicts, strict=True)]
+        return notebook.of_tiles(self.pictures, told)
 
 
 def build(
@@ -56,10 +79,8 @@ def build(
 
     Raises ConvreportError (UsageError, ModelError, ImageError, SiteError), each with a message and a hint.
     """
-    from convreport import sections as registry
     from convreport.book.folder import Atlas as Folder
     from convreport.builder import pipeline
-    from convreport.builder.config import plan_of
     from convreport.builder.model import name_of
     from convreport.core.base import events
     from convreport.core.pictures import samples
@@ -73,18 +94,49 @@ def build(
         if on_event is not None:
             on_event(event)
 
-    # Unasked no process is started: a script without `if __name__ == "__main__"` would run again in each of them.
-    said = {"out": Path(out), "workers": "1", **{key: value for key, value in words.items() if value is not None}}
-    if options:
-        said["options"] = {name: dict(table) for name, table in options.items()}
-    plan = plan_of(
-        said | _named(model, images, labels, preprocess), registry, _at_hand(model, images, labels, preprocess, inputs)
+    plan = planned(
+        model,
+        images=images,
+        labels=labels,
+        preprocess=preprocess,
+        inputs=inputs,
+        options=options,
+        out=Path(out),
+        **words,
     )
     built = pipeline.build(plan, emit, command="convreport.build(...)")
     folder = Folder.open(Path(out), create=False)
     book = chosen(folder, samples.slug(name_of(plan)).lower())
     page = folder.site / book.slug / "index.html"
     return Atlas(Path(out), Path(built.site), page, book, built.drawn, built.reused, tuple(failures))
+
+
+def draw(model: Any, layer: str, units: "int | str | Sequence[int | str]", *, size: int = 0, **words: Any) -> Tiles:
+    """Draw what units of a layer seek, or with `classes` for a layer what classes do (by name or index); builds no atlas.
+
+    `model` and `words` are as in `build`, `size` is the side of a tile in pixels (0: what the recipe takes).
+    Raises ConvreportError for an unknown layer or unit, or a model that cannot be opened.
+    """
+    from convreport.builder import single
+
+    asked = [units] if isinstance(units, int | str) else list(units)
+    return Tiles(*single.tiles_of(planned(model, **words), layer, [str(unit) for unit in asked], size))
+
+
+def planned(
+    model: Any, *, images: Any = (), labels: Any = None, preprocess: Any = "auto",
+    inputs: Mapping[str, Any] | None = None, options: Mapping[str, Mapping[str, Any]] | None = None, **words: Any,
+) -> "Plan":  # fmt: skip
+    """The plan of a build that is asked for from Python."""
+    from convreport import sections as registry
+    from convreport.builder.config import plan_of
+
+    # Unasked no process is started: a script without `if __name__ == "__main__"` would run again in each of them.
+    said = {"workers": "1", **{key: value for key, value in words.items() if value is not None}}
+    if options:
+        said["options"] = {name: dict(table) for name, table in options.items()}
+    at_hand = _at_hand(model, images, labels, preprocess, inputs)
+    return plan_of(said | _named(model, images, labels, preprocess), registry, at_hand)
 
 
 def read(folder: str | Path) -> "tuple[Book, ...]":

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from convreport.book.comparison import folder
 from convreport.book.folder import Atlas
 from convreport.builder import gallery, hands, model, pictures, publishing, recall, settings
 from convreport.builder.budget import draw_within
@@ -101,7 +102,7 @@ def make_site(atlas: Atlas, templates: Path | None, emit: Emit) -> Path:
     reports, told = report.lay(atlas, found.books, templates)
     for line in told:
         emit(events.Warned(line))
-    written = pages.compose(found.books, templates, reports)
+    written = pages.compose(found.books, templates, reports, folder.all_of(atlas.docs))
     docs.write(written, atlas.docs, atlas.cache)
     if site.is_stale(atlas):
         emit(events.SiteStarted(len(written)))
@@ -114,6 +115,9 @@ def remove(atlas: Atlas, name: str, emit: Emit) -> Path:
     slug = chosen(atlas, name).slug
     with atlas.locked():
         publishing.withdraw(atlas, slug)
+        for one in folder.all_of(atlas.docs):
+            if slug in (one.old.slug, one.new.slug):
+                folder.remove(atlas.docs, one.slug)
         atlas.forget(slug)
         _prune(atlas, Store(atlas.cache))
         return make_site(atlas, None, emit)
@@ -123,4 +127,5 @@ def _prune(atlas: Atlas, store: Store) -> None:
     """Forget what no model refers to any more; nothing while a model cannot be asked."""
     found = shelf(atlas)
     if not found.damaged:
-        store.prune(found.referred)
+        kept = {key for one in folder.all_of(atlas.docs) for key in one.drawn}
+        store.prune(found.referred | kept)

@@ -1,5 +1,6 @@
 """One picture of one unit or class, for people who want just that."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from convreport.core.ascent.objectives import Objective, channel, logit
 from convreport.core.ascent.recipes import Recipe
 from convreport.core.base.errors import UsageError
 from convreport.core.base.files import write_atomically
+from convreport.core.base.kinds import Pixels
 from convreport.core.base.numbers import unheard
 from convreport.core.network import labels, layers
 from convreport.core.network.card import ModelCard
@@ -43,6 +45,25 @@ def draw(plan: Plan, layer: str, unit: str, size: int, to: Path) -> str:
     score = "no number" if facts.score is None else f"{facts.score:.4g}"
     height, width = ascent.pictures.shape[1:3]
     return f"{to}: {name}, {width} x {height} px; score {score}{rank}: {facts.verdict}"
+
+
+def tiles_of(
+    plan: Plan, layer: str, units: Sequence[str], size: int
+) -> tuple[tuple[Pixels, ...], tuple[str, ...], tuple[str, ...]]:
+    """The patterns of some units or classes, uint8 (height, width, 3), what each is, and what it is worth, in words.
+
+    UsageError for an unknown layer or unit.
+    """
+    recipe = sized(recipes.find(plan.recipe, plan.preset, plan.recipes), size)
+    loaded = load(plan)
+    wanted = [_objective(loaded.card, layer, unit) for unit in units]
+    net, pictures, verdicts = loaded.network(Means(plan.precision, None, plan.memory)), [], []
+    for first in range(0, len(wanted), tiles.USUAL_BATCH):
+        some = wanted[first : first + tiles.USUAL_BATCH]
+        ascent = net.ascend([objective for objective, _ in some], recipe, plan.seed)
+        pictures += [pixels.in_colour(one) for one in ascent.pictures]
+        verdicts += [tiles.facts(ascent, place).verdict for place in range(len(some))]
+    return tuple(pictures), tuple(name for _, name in wanted), tuple(verdicts)
 
 
 def sized(recipe: Recipe, size: int) -> Recipe:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from convreport import __version__
-from convreport.cli import commands, options
+from convreport.cli import changes, commands, options
 from convreport.cli.extended import Commands, More, extended
+from convreport.cli.said import said
 from convreport.cli.sentences import sentences
-from convreport.cli.words import listed, said
+from convreport.cli.words import listed
 
 if TYPE_CHECKING:
     from convreport.builder.plan import Plan
@@ -258,6 +259,8 @@ for command in (
     commands.verify,
     commands.check,
     commands.schema,
+    changes.compare,
+    changes.watch_report,
 ):
     app.command()(command)
 

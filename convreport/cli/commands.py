@@ -206,14 +206,13 @@ def verify(
 
 
 def _rules() -> list[More]:
+    from convreport.audit.changed import RULES, ChangeRule
     from convreport.audit.check import rules
+    from convreport.sections.telling import Rule
 
-    flags = [
-        More(rule.flag, f"{rule.help.removesuffix('.')}: none may.", flag=True)
-        for rule in rules().values()
-        if rule.flag
-    ]
-    return [More(rule.name, rule.help) for rule in rules().values()] + flags
+    known: list[Rule | ChangeRule] = [*rules().values(), *RULES.values()]
+    flags = [More(rule.flag, f"{rule.help.removesuffix('.')}: none may.", flag=True) for rule in known if rule.flag]
+    return [More(rule.name, rule.help) for rule in known] + flags
 
 
 @extended(_rules)
@@ -221,7 +220,8 @@ def check(
     folder: options.Folder = Path("atlas"),
     model: Annotated[str, typer.Option(help="Which model, where the atlas holds several.")] = "",
     baseline: Annotated[
-        Optional[Path], typer.Option(help="Another atlas.json, than which nothing may have become worse.")
+        Optional[Path],
+        typer.Option(help="The atlas.json, or the atlas, of an older model, than which nothing may have become worse."),
     ] = None,
     form: Annotated[str, typer.Option("--format", help="text, json or junit.")] = "text",
     config: options.Config = None,
@@ -229,6 +229,7 @@ def check(
     more: Mapping[str, Any],
 ) -> None:
     """Hold a model's evidence against thresholds, also those of [check] in convreport.toml; exit code 1 if a rule fails."""
+    from convreport.audit import changed
     from convreport.audit import check as judging
     from convreport.book.folder import Atlas
     from convreport.builder.config import table
@@ -238,9 +239,11 @@ def check(
     with sentences():
         if form not in judging.FORMATS:
             raise UsageError(f"There is no format '{form}'.", did_you_mean(form, judging.FORMATS))
-        book = shelf.chosen(Atlas.open(folder, create=False), model)
+        atlas = Atlas.open(folder, create=False)
+        book = shelf.chosen(atlas, model)
         asked = judging.thresholds(table("check", config), "[check]") | judging.thresholds(more, "check")
-        results = judging.check(book, asked, shelf.baseline(baseline) if baseline is not None else None)
+        before = shelf.baseline(baseline) if baseline is not None else None
+        results = judging.check(book, asked, before) + changed.check(atlas, book, asked, before)
         console.say(judging.FORMATS[form](results, book.slug))
         if any(one.outcome != "passed" for one in results):
             raise typer.Exit(1)

@@ -1,28 +1,12 @@
-"""What was said on a command line, or in a file of models, as keys of a Plan."""
+"""A file of models, one a line, as keys of Plans."""
 
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from convreport.cli.extended import said_by
+from convreport.cli.said import said
 from convreport.core.base.errors import UsageError
-
-BY_COMMA = ("sections", "skip")
-OF_THE_COMMAND = ("as_json", "quiet", "config")  # not of the plan
-
-
-def said(given: Mapping[str, Any], *others: str) -> dict[str, Any]:
-    """What was said, of a command's arguments as `locals()` holds them, as keys of a Plan; all but `others`."""
-    said = {}
-    for name, value in given.items():
-        key = name.rstrip("_")  # input_ and set_ keep out of Python's way
-        if value is None or key in (*OF_THE_COMMAND, *others):
-            continue
-        if key in BY_COMMA:
-            value = [part.strip() for part in value.split(",") if part.strip()]
-        said[key] = tuple(value) if isinstance(value, list) else value
-    return said
 
 
 def listed(file: Path) -> list[dict[str, Any]]:

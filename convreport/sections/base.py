@@ -12,7 +12,20 @@ from convreport.core.drawing.figures import PageKind, Subject
 from convreport.core.drawing.scope import Scope
 from convreport.core.drawing.store import Record, StoredFigure
 from convreport.core.seam import Network
-from convreport.sections.telling import Alert, Cell, Line, OwnPage, Part, Place, Result, Rule, SaidClass, Strip, Units
+from convreport.sections.telling import (
+    Alert,
+    Cell,
+    Line,
+    OwnPage,
+    Part,
+    Place,
+    Result,
+    Rule,
+    SaidClass,
+    Shift,
+    Strip,
+    Units,
+)
 
 F = TypeVar("F")
 H = TypeVar("H")
@@ -147,6 +160,11 @@ class Section(ABC, Generic[F, H]):
     @classmethod
     def compared(cls, now: Book, before: Book) -> Iterable[Result]:
         """Has anything become worse than in another book?"""
+        return ()
+
+    @classmethod
+    def shifts(cls, now: Book, before: Book) -> Iterable[Shift]:
+        """Its numbers in two books, for a table of what changed."""
         return ()
 
     @classmethod

@@ -20,7 +20,7 @@ from convreport.core.seam import Network
 from convreport.sections import section
 from convreport.sections.base import Asked, Section
 from convreport.sections.gradcam import GradCam
-from convreport.sections.telling import Measured, Rule
+from convreport.sections.telling import Measured, Rule, Shift
 
 
 @dataclass(frozen=True)
@@ -252,6 +252,19 @@ class Faithfulness(Section[FaithFacts, None]):
             some = own.classes if own is not None else ()
             return {"found": next((one for one in some if one.index == subject["index"]), None)}
         return {"rows": cls.means(book)}
+
+    @classmethod
+    def shifts(cls, now: Book, before: Book) -> Iterable[Shift]:
+        """How often heatmaps point at the object, and how much better than random maps they mark what counts."""
+        first, second = (next(iter(cls.means(book)), None) for book in (before, now))
+        for key, name, share in (
+            ("pointing", "heatmaps that point at the object", True),
+            ("rise", "insertion gain of heatmaps over random maps", False),
+            ("drop", "deletion gain of heatmaps over random maps", False),
+        ):
+            earlier, later = (None if row is None else getattr(row, key) for row in (first, second))
+            if (earlier, later) != (None, None):
+                yield Shift(name, earlier, later, "higher", share)
 
 
 def _said(made: faithfulness.Curves) -> Traced:

@@ -21,7 +21,7 @@ from convreport.sections import section
 from convreport.sections.base import Asked, Press, Section
 from convreport.sections.shared import tiles
 from convreport.sections.shared.tiles import TileFacts
-from convreport.sections.telling import Line, Measured, Rule, Spot, Units, listed
+from convreport.sections.telling import Line, Measured, Rule, Shift, Spot, Units, listed
 
 COVER = 40  # tiles of the picture that stands for the model on the home page
 ROW = 8  # tiles of a row
@@ -153,6 +153,13 @@ class Filters(Section[PatternFacts, Patterns]):
     def context(cls, book: Book, place: str, **subject: Any) -> Mapping[str, Any]:
         """Of the summary for a pull request the verdicts."""
         return {"verdicts": _verdicts(cls.drawn(book))} if place == "comment" else {}
+
+    @classmethod
+    def shifts(cls, now: Book, before: Book) -> Iterable[Shift]:
+        """For how many units no pattern was found."""
+        first, second = (_grey(book).value for book in (before, now))
+        if (first, second) != (None, None):
+            yield Shift("units without a pattern", first, second, "lower", share=True)
 
     @classmethod
     def summary(cls, book: Book) -> Iterable[Line]:

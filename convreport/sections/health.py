@@ -14,7 +14,7 @@ from convreport.sections import section
 from convreport.sections.activations import Activations
 from convreport.sections.base import Asked, Section
 from convreport.sections.shared.surveyed import SHAPED_BY, survey, survey_key, surveyed_layers
-from convreport.sections.telling import Alert, Line, Measured, Outcome, Result, Rule, Spot, listed
+from convreport.sections.telling import Alert, Line, Measured, Outcome, Result, Rule, Shift, Spot, listed
 
 # How bad a kind is for a layer all of whose units have it; an alert weighs that times the share of units.
 WEIGHTS = {"silent": 4.0, "constant": 4.0, "saturated": 2.0, "always": 2.0, "duplicates": 1.0}
@@ -116,6 +116,13 @@ class Health(Section[UnitHealth, None]):
         """One for each kind of trouble in each layer."""
         for one in cls.drawn(book):
             yield from _of_layer(one.layer or "", one.facts)
+
+    @classmethod
+    def shifts(cls, now: Book, before: Book) -> Iterable[Shift]:
+        """The share of silent channels."""
+        earlier, later = (None if one is None else one.silent / one.channels for one in map(cls.silent, (before, now)))
+        if (earlier, later) != (None, None):
+            yield Shift("silent channels", earlier, later, "lower", share=True)
 
     @classmethod
     def compared(cls, now: Book, before: Book) -> Iterable[Result]:

@@ -56,5 +56,5 @@ def chosen(atlas: Atlas, name: str = "") -> Book:
 
 
 def baseline(path: Path) -> Book:
-    """An atlas.json to compare with; UsageError if it is none."""
-    return read(path, kinds)
+    """An atlas.json, or the only model of an atlas, to compare with; UsageError if it is none."""
+    return chosen(Atlas.open(path, create=False)) if path.is_dir() else read(path, kinds)

@@ -20,7 +20,7 @@ from convreport.core.seam import Network, Targets
 from convreport.sections import section
 from convreport.sections.base import Asked, Section
 from convreport.sections.shared.overlays import small_overlay
-from convreport.sections.telling import Alert
+from convreport.sections.telling import Alert, Shift
 
 BATCH = 8
 LEAST = 5  # pictures of a class
@@ -182,6 +182,17 @@ class Shortcuts(Section[ShortcutFacts, None]):
                         " rely on a mark or a border rather than on the object."
                     )
                     yield Alert("shortcut", said, one.pictures, WEIGHT, label=one.index, few=FEW)
+
+    @classmethod
+    def shifts(cls, now: Book, before: Book) -> Iterable[Shift]:
+        """How many classes are told by a place, and how much the maps of each that is suspect in either agree."""
+        first, second = ([one for drawn in cls.drawn(book) for one in drawn.facts.classes] for book in (before, now))
+        counts = [float(sum(one.suspect for one in some)) if some else None for some in (first, second)]
+        if counts != [None, None]:
+            yield Shift("classes told by a place in the picture", counts[0], counts[1], "lower")
+        for name in dict.fromkeys(one.name for one in (*first, *second) if one.suspect):
+            found = [next((one.agreement for one in some if one.name == name), None) for some in (first, second)]
+            yield Shift(f"agreement of the heatmaps of {name.replace('_', ' ')}", found[0], found[1], "lower")
 
 
 def _judged(maps: Sequence[Array], others: Array | None) -> Suspicion:

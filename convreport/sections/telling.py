@@ -146,6 +146,29 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Shift:
+    """A number that a section tells of two books, the older one first; None where it was not measured.
+
+    `better` says which way is good; changes below `least` are none. Shares are 0..1.
+    """
+
+    name: str
+    old: float | None
+    new: float | None
+    better: Literal["higher", "lower"]
+    share: bool = False
+    least: float = 0.0
+
+    @property
+    def worse(self) -> bool:
+        """Has it become worse?"""
+        if self.old is None or self.new is None:
+            return False
+        by = self.old - self.new if self.better == "higher" else self.new - self.old
+        return by > self.least
+
+
+@dataclass(frozen=True)
 class Units:
     """How the tiles of a section's units are told: the heading of their sheet, and the fact that orders them.
 

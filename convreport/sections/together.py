@@ -9,7 +9,7 @@ from convreport.book.values import Book, Chapter, Mosaic, ShownFigure
 from convreport.core.base.codec import to_json
 from convreport.core.pictures.samples import unique_slug
 from convreport.sections import registry
-from convreport.sections.telling import Alert, Cell, Line, Result, Rule
+from convreport.sections.telling import Alert, Cell, Line, Result, Rule, Shift
 
 MOST_LONE = 100  # pages of classes that nothing but a pattern is known of
 
@@ -105,6 +105,11 @@ def compared(now: Book, before: Book) -> Iterator[Result]:
     """Has anything become worse than in another book?"""
     for kind in registry().values():
         yield from kind.compared(now, before)
+
+
+def shifts(now: Book, before: Book) -> list[Shift]:
+    """The numbers of two books that sections tell of."""
+    return [one for kind in registry().values() for one in kind.shifts(now, before)]
 
 
 def unmeasured(book: Book) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from convreport.book.comparison import folder, words
 from convreport.book.folder import Atlas
 from convreport.book.values import Book
 from convreport.core.base.files import write_atomically
@@ -24,17 +25,19 @@ LIMIT = 10_000_000  # bytes: what a comment takes as a picture
 def summarize(atlas: Atlas, book: Book, to: Path, templates: Path | None = None) -> list[Path]:
     """Write the summary to `to` and its contact sheet beside it, as a JPEG of less than 10 MB."""
     sheet = to.with_name(f"{to.stem}-contact.jpg")
-    write_atomically(sheet, _within(_contact(Media(atlas.docs / book.slug), book), LIMIT))
+    write_atomically(sheet, _within(contact(atlas, book), LIMIT))
     environment = templating.environment(templates)
     common = {"book": book, "model": book.model, "alerts": together.alerts(book), "slugs": book.slugs}
     more = {"summary": together.summary(book), "contact": sheet.name, "slots": Slots(environment, book, common)}
+    more["changes"] = [(one, words.summary(one)) for one in folder.of_new(atlas.docs, book)]
     text = templating.rendered(environment, "comment.md", common | more)
     write_atomically(to, templating.tidy(text).encode())
     return [to, sheet]
 
 
-def _contact(media: Media, book: Book) -> Pixels:
+def contact(atlas: Atlas, book: Book) -> Pixels:
     """Rows of tiles with their titles above: the strongest units of each layer, and what sections add."""
+    media = Media(atlas.docs / book.slug)
     rows: list[tuple[str, list[Pixels]]] = []
     for chapter in book.sections:
         kind = registry().get(chapter.name)

@@ -19,6 +19,7 @@ from convreport.core.base.files import digest, read_json, write_atomically, writ
 from convreport.core.explain import saliency
 from convreport.sections import registry, together
 from convreport.sections.telling import Part, Units
+from convreport.share import changes
 from convreport.share.media import Media, Picture, Size, as_address, sheet_of
 from convreport.site import templating, viewer
 from convreport.site.pages import Slots
@@ -54,7 +55,7 @@ def one_file(atlas: Atlas, book: Book, *, top: int = TOP, limit: int = LIMIT, te
     media = Media(atlas.docs / book.slug)
     smallest = 0
     for measure in ladder(top):
-        text = _rendered(media, book, measure, top, templates).encode()
+        text = _rendered(atlas, media, book, measure, top, templates).encode()
         if len(text) <= limit:
             return text
         smallest = len(text)
@@ -74,7 +75,7 @@ def lay(atlas: Atlas, books: Sequence[Book], templates: Path | None) -> tuple[di
     now, sizes, told = {}, {}, []
     for book in books:
         path = atlas.docs / book.slug / FILE
-        now[book.slug] = _shaped_by(book, templates)
+        now[book.slug] = _shaped_by(atlas, book, templates)
         if before.get(book.slug) != now[book.slug] or not path.is_file():
             try:
                 write_atomically(path, one_file(atlas, book, templates=templates))
@@ -87,12 +88,14 @@ def lay(atlas: Atlas, books: Sequence[Book], templates: Path | None) -> tuple[di
     return sizes, told
 
 
-def _shaped_by(book: Book, templates: Path | None) -> str:
+def _shaped_by(atlas: Atlas, book: Book, templates: Path | None) -> str:
     """The digest of all that shapes a report: what was drawn, and every file it is made with."""
     folders = [assets.folder("templates"), assets.folder("site_src") / "docs/assets", templates]
     files = [path for folder in folders if folder for path in sorted(folder.rglob("*")) if path.is_file()]
     files += templating.own_templates()
-    return digest(book, __version__, [path.read_text("utf-8", errors="replace") for path in files])
+    return digest(
+        book, changes.keys(atlas, book), __version__, [path.read_text("utf-8", errors="replace") for path in files]
+    )
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class Desk:
         return self.media.inline(file, most, "pattern" if kind == "tile" else "photo")
 
 
-def _rendered(media: Media, book: Book, measure: Measure, asked: int, templates: Path | None) -> str:
+def _rendered(atlas: Atlas, media: Media, book: Book, measure: Measure, asked: int, templates: Path | None) -> str:
     script = (assets.folder("site_src") / "docs/assets/convreport.js").read_text("utf-8")
     style = (assets.folder("site_src") / "docs/assets/convreport.css").read_text("utf-8")
     layers = [_layer(media, book, path, measure) for path in _with_tiles(book)]
@@ -127,7 +130,7 @@ def _rendered(media: Media, book: Book, measure: Measure, asked: int, templates:
         "slots": slots,
         "layers": layers,
         "known": book.layers,
-        "parts": list(_parts(book, desk, slots)),
+        "parts": [*changes.parts(atlas, book, environment, measure.picture // 2), *_parts(book, desk, slots)],
         "pictures": [(sample, desk.inline(sample.file, "photo")) for sample in book.samples],
         "strip": strip(book.model.layers),
         "left_out": _left_out(book, layers, measure, asked),

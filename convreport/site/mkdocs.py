@@ -10,6 +10,7 @@ from html import escape
 from importlib.metadata import version
 from pathlib import Path
 
+from convreport.book.comparison.folder import FOLDER, all_of
 from convreport.book.folder import Atlas
 from convreport.book.values import Book
 from convreport.core.base import assets
@@ -110,6 +111,9 @@ def _nav(docs: Path, books: Sequence[Book]) -> str:
                 lines += [f"          - {_quoted(name)}: {slug}/{folder}/{file}.md" for file, name in names.items()]
         if found := sorted((docs / slug / "classes").glob("*.md")):
             lines += ["      - Classes:", *(f"          - {slug}/classes/{path.name}" for path in found)]
+    if changes := all_of(docs):
+        lines += ["  - What changed:"]
+        lines += [f"      - {_quoted(one.name)}: {FOLDER}/{one.slug}/index.md" for one in changes]
     lines += ["  - How to read this atlas: how-to-read.md", "  - Reproduction: reproduction.md", "  - About: about.md"]
     notes = sorted(path.relative_to(docs).as_posix() for path in docs.glob("notes/**/*.md"))
     if notes:

@@ -7,34 +7,46 @@ from typing import Any
 
 from markupsafe import Markup
 
+from convreport.book.comparison import words
+from convreport.book.comparison.values import Comparison
 from convreport.book.values import Book, Drawing, Failure
 from convreport.core.explain import saliency
 from convreport.sections import registry, together
 from convreport.sections.telling import Cell
-from convreport.site import templating, viewer, wording
+from convreport.site import compared, templating, viewer, wording
 from convreport.site.page import Page
 from convreport.site.strip import strip
 from convreport.site.templating import Environment
 
+Changes = Sequence[tuple[Comparison, Sequence[str]]]  # with what is said of each
 # The places of a section's own page, by what its drawings are about.
 OWN_PLACES = {"model": ("head", "gallery", "evidence"), "layer": ("layer",), "picture": ("picture",)}
 
 
-def compose(books: Sequence[Book], templates: Path | None = None, reports: Mapping[str, int] = {}) -> list[Page]:
-    """All pages of an atlas: home, how it was made, and per model its overview, layers, pictures, classes and sections' own.
+def compose(
+    books: Sequence[Book],
+    templates: Path | None = None,
+    reports: Mapping[str, int] = {},
+    comparisons: Sequence[Comparison] = (),
+) -> list[Page]:
+    """All pages of an atlas: home, how it was made, comparisons, and per model its overview, layers, pictures, classes and
+    sections' own.
 
     `reports` tells which models' one-file reports lie beside their pages, by slug, and their bytes.
     """
     environment = templating.environment(templates)
     covers = {book.slug: together.cover(book) for book in books}
     summaries = {book.slug: together.summary(book) for book in books}
-    told = {"covers": covers, "summaries": summaries, "table": _table(books) if len(books) > 1 else None}
+    changes = [(one, words.summary(one)) for one in comparisons]
+    home: dict[str, Any] = {"books": books, "covers": covers, "summaries": summaries, "changes": changes}
+    home["table"] = _table(books) if len(books) > 1 else None
     pages = [
-        _page(environment, "home.md", "index.md", "Model atlas", books=books, **told),
+        _page(environment, "home.md", "index.md", "Model atlas", **home),
         _page(environment, "reproduction.md", "reproduction.md", "Reproduction", books=books),
     ]
+    pages += compared.pages(environment, comparisons, books)
     for book in books:
-        model = _Model(environment, book, reports.get(book.slug, 0), alone=len(books) == 1)
+        model = _Model(environment, book, reports.get(book.slug, 0), changes, alone=len(books) == 1)
         pages += [
             model.overview(),
             *model.own_pages(),
@@ -49,10 +61,11 @@ def compose(books: Sequence[Book], templates: Path | None = None, reports: Mappi
 class _Model:
     """The pages of one model."""
 
-    def __init__(self, environment: Environment, book: Book, report: int, *, alone: bool) -> None:
+    def __init__(self, environment: Environment, book: Book, report: int, changes: Changes, *, alone: bool) -> None:
         self._environment = environment
         self._book = book
         self._report = report
+        self._changes = [one for one in changes if book.slug in (one[0].old.slug, one[0].new.slug)]
         self._common: dict[str, Any] = {
             "book": book,
             "model": book.model,
@@ -69,7 +82,13 @@ class _Model:
     def overview(self) -> Page:
         """The model at a glance."""
         faces = {sample.slug: together.face(self._book, sample.slug) for sample in self._book.samples}
-        more = {"report": self._report, "summary": together.summary(self._book), "faces": faces, "up": ""}
+        more = {
+            "report": self._report,
+            "summary": together.summary(self._book),
+            "faces": faces,
+            "up": "",
+            "changes": self._changes,
+        }
         return self._page("model.md", "index.md", self._book.name, **more)
 
     def own_pages(self) -> Iterator[Page]:

@@ -89,7 +89,12 @@ def size(number: int) -> str:
     return f"{number / 1e6:.1f} MB" if number < 1e9 else f"{number / 1e9:.2f} GB"
 
 
+def anchor(path: str) -> str:
+    """A layer's name as part of an address within a page."""
+    return re.sub(r"[^a-z0-9]+", "-", path.lower())
+
+
 FILTERS = {
     "md": markdown_text, "title": page_title, "short": short, "percent": percent, "shape": shape, "field": field,
-    "readable": readable, "answer": answer, "ordinal": ordinal, "size": size,
+    "readable": readable, "answer": answer, "ordinal": ordinal, "size": size, "anchor": anchor,
 }  # fmt: skip

@@ -44,7 +44,7 @@ def observing(forward: Forward, layers: Sequence[str]) -> Callable[[Array], Mapp
 
 def _reduced(ops: Ops, maps: Tensor, layer: LayerInfo) -> tuple[Tensor, ...]:
     """The maps in float32, then in the order of Responses what they amount to; all reductions over both axes of space."""
-    maps = ops.number(maps)
+    maps = ops.number(maps[:, None, None, :] if len(maps.shape) == 2 else maps)  # a vector is a map of one cell
     space = [1, 2]
     mean = ops.mean(maps, space)
     low, high = CEILINGS.get(layer.activation or OWN_NAMES.get(layer.kind, ""), (None, None))

@@ -1,0 +1,391 @@
+"""What changed between two models: planted changes must be found and named, and nothing else."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import convreport
+from convreport.audit import changed
+from convreport.book.comparison import folder, words
+from convreport.book.folder import Atlas
+from convreport.cli import changes
+from convreport.core.base.errors import ImageError, ModelError, UsageError
+from convreport.core.comparing.conduct import Encounter
+from convreport.core.pictures.sample import Sample
+from convreport.reviewing import aligned, units
+from convreport.reviewing.judged import Judged
+from tests import books
+
+COUNT = 108  # enough for alerts that are no hints
+CLASSES = ("red", "green", "blue")
+LAYERS = ("first", "second", "third")
+
+
+def pictures(count=COUNT, side=24):
+    """Discs of three colours, somewhere on a noisy ground, and which colour each is."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:side, :side]
+    made = []
+    for number in range(count):
+        picture = rng.integers(40, 110, (side, side, 3))
+        at = rng.integers(7, side - 7, 2)
+        disc = (rows - at[0]) ** 2 + (columns - at[1]) ** 2 < 49
+        picture[disc] = rng.integers(0, 60, 3)
+        picture[disc, number % 3] = 230
+        made.append(picture.astype(np.uint8))
+    return np.stack(made), np.arange(count) % 3
+
+
+@pytest.fixture(scope="module")
+def shown():
+    return pictures()
+
+
+@pytest.fixture(scope="module")
+def base(shown):
+    """A small network that tells the three colours apart: random convolutions, and a head that fits them."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((24, 24, 3))
+    x = keras.layers.Rescaling(1 / 255, name="rescale")(inputs)
+    for name, count in zip(LAYERS, (6, 8, 16), strict=True):
+        x = keras.layers.Conv2D(
+            count, 3, padding="same", activation="relu", bias_initializer=keras.initializers.Constant(0.2), name=name
+        )(x)
+    features = keras.layers.GlobalMaxPooling2D(name="pool")(x)
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax", name="head")(features), name="base")
+    seen = keras.Model(inputs, features).predict(shown[0], verbose=0).astype(np.float64)
+    spread = np.c_[(seen - seen.mean(0)) / (seen.std(0) + 1e-6), np.ones(len(seen))]
+    weights = np.linalg.lstsq(spread, 6 * np.eye(3)[shown[1]], rcond=None)[0]
+    kernel = weights[:-1] / (seen.std(0) + 1e-6)[:, None]
+    model.get_layer("head").set_weights([kernel, weights[-1] - seen.mean(0) @ kernel])
+    return model
+
+
+def altered(model, name, change):
+    """A copy of a model with other weights in one layer."""
+    import keras
+
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    weights = [np.array(one) for one in copy.get_layer(name).get_weights()]
+    change(*weights)
+    copy.get_layer(name).set_weights(weights)
+    return copy
+
+
+def permuted(model):
+    """The channels of the first layer in another order, and the second layer's weights likewise: the same function."""
+    order = np.array([2, 0, 1, 3, 5, 4])
+
+    def first(kernel, bias):
+        kernel[:], bias[:] = kernel[..., order], bias[order]
+
+    def second(kernel, bias):
+        kernel[:] = kernel[:, :, order]
+
+    return altered(altered(model, "first", first), "second", second), order
+
+
+def swap(kernel, bias):
+    kernel[:, [0, 2]], bias[[0, 2]] = kernel[:, [2, 0]], bias[[2, 0]]
+
+
+class Held:
+    """Pictures at hand as examples."""
+
+    words = "108 discs"
+
+    def __init__(self, shown, said=CLASSES):
+        self._pictures, self._truth, self._said = *shown, said
+        self.count = len(self._pictures)
+
+    def name(self, number):
+        return f"disc {number}"
+
+    def said(self, number):
+        return self._said[self._truth[number]] if self._said else ""
+
+    def samples(self, numbers):
+        for number in numbers:
+            yield Sample(self.name(number), str(number), "", self._pictures[number], said=self.said(number))
+
+
+def net(model, labels=CLASSES):
+    from convreport.core.seam import Means
+    from convreport.engines.keras.engine import KerasEngine
+    from convreport.engines.request import Request
+
+    loaded = KerasEngine().load(Request(str(model.name), live=model, labels=labels, preprocess="none"))
+    return loaded.network(Means("float32"))
+
+
+def met(old, new, examples, layers=LAYERS):
+    """What comes of showing both the pictures."""
+    old, new = (one if hasattr(one, "card") else net(one) for one in (old, new))
+    pairs = [(path, path) for path in layers]
+    found = Encounter.between((old, new), (old.card, new.card), (layers, layers), pairs, examples)
+    found.hold(examples, "stretch", lambda event: None)
+    told = aligned.told(found, old, new)
+    return Judged(found.old.answers, found.new.answers).told(examples.name), told, units.matched(found)
+
+
+def drifted(layers):
+    return [one.new for one in layers.drifts if one.cka is not None and one.cka < words.SAME]
+
+
+def test_decisions_read_off_the_last_layer_are_what_the_network_answers(base, shown):
+    opened = net(base)
+    found = Encounter.between((opened, opened), (opened.card,) * 2, (LAYERS, LAYERS), [], Held(shown))
+    found.hold(Held(shown), "stretch", lambda event: None)
+    _, chances = opened.answer(shown[0].astype(np.float32))
+    assert (found.old.answers.said == chances.argmax(1)).all()
+    assert found.old.answers.confidence == pytest.approx(chances.max(1), abs=1e-5)
+
+
+def test_a_model_against_itself_has_not_changed(base, shown):
+    decisions, layers, matched = met(base, base, Held(shown))
+    assert decisions.known == COUNT and decisions.right[0] == decisions.right[1] > 0.9 * COUNT
+    assert (decisions.flipped, decisions.lost, decisions.gained, decisions.p) == (0, 0, 0, 1.0)
+    assert "No decision changed" in words.decisions(decisions) and "both unchanged" in words.calibration(decisions)
+    assert drifted(layers) == [] and "No layer drifted" in words.layers(layers)
+    assert all(one.weights == 0 for one in layers.drifts)
+    assert {pair.fate for layer in matched for pair in layer.pairs} <= {"kept", "idle"}
+    assert all(pair.old == pair.new for layer in matched for pair in layer.pairs)
+
+
+def test_permuted_channels_are_the_same_function_and_every_unit_is_found(base, shown):
+    new, order = permuted(base)
+    decisions, layers, matched = met(base, new, Held(shown))
+    assert decisions.flipped == 0 and drifted(layers) == []
+    assert all(one.cka == pytest.approx(1, abs=1e-4) for one in layers.drifts if one.cka is not None)
+    places = {pair.old: pair.new for pair in matched[0].pairs}
+    assert places == {int(old): new for new, old in enumerate(order)}
+    assert {pair.fate for pair in matched[1].pairs} <= {"kept", "idle"}
+    assert layers.drifts[0].weights > 0.1, "though its weights stand in other places"
+
+
+def test_noise_on_one_layer_names_it_and_those_after_it_not_those_before(base, shown):
+    rng = np.random.default_rng(5)
+
+    def noise(kernel, bias):
+        kernel += rng.normal(0, 2 * kernel.std(), kernel.shape)
+
+    _, layers, _ = met(base, altered(base, "second", noise), Held(shown))
+    assert drifted(layers) == ["second", "third"]
+    assert "2 of 3 layers drifted, from second on" in words.layers(layers)
+    assert [one.new for one in layers.drifts if one.weights] == ["second"]
+
+
+def test_two_outputs_swapped_name_the_flips_and_the_confusion(base, shown):
+    decisions, layers, matched = met(base, altered(base, "head", swap), Held(shown))
+    assert drifted(layers) == [] and {pair.fate for layer in matched for pair in layer.pairs} <= {"kept", "idle"}
+    assert decisions.lost > 50 and decisions.p < 1e-6 and decisions.flips[0].turn == "lost"
+    worst = {(one.truth, one.old, one.new) for one in decisions.confusions[:2]}
+    assert worst == {("red", "red", "blue"), ("blue", "blue", "red")}
+    of = {one.name: one for one in decisions.per_class}
+    assert of["green"].lost == 0 and of["red"].right[1] <= 4 and decisions.per_class[0].name in ("red", "blue")
+    assert "more than chance" in words.decisions(decisions)
+
+
+def test_a_silenced_unit_and_one_with_a_new_role_are_told(base, shown):
+    def change(kernel, bias):
+        bias[1] = -1000.0
+        kernel[..., 4] = np.random.default_rng(9).normal(0, 0.5, kernel.shape[:3])
+        bias[4] = 0.5
+
+    _, _, matched = met(base, altered(base, "second", change), Held(shown))
+    worst = matched[1].pairs[0]
+    assert (worst.old, worst.fate) == (1, "silent") and matched[1].count("silent") == 1
+    assert "1 gone silent" in words.units(matched)
+    assert matched[1].count("kept") + matched[1].count("idle") >= 6
+
+
+def test_units_are_told_by_the_classes_that_drive_them(shown):
+    """Units that read one colour channel each, old and new in another order of colours."""
+    import keras
+
+    def made(order):
+        inputs = keras.Input((24, 24, 3))
+        x = keras.layers.Conv2D(3, 1, activation="relu", name="only")(inputs)
+        x = keras.layers.GlobalMaxPooling2D(name="pool")(x)
+        model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax", name="head")(x), name="colours")
+        model.get_layer("only").set_weights([np.eye(3)[order].T[None, None] * 1.0, np.full(3, -150.0)])
+        return model
+
+    _, _, matched = met(made([0, 1, 2]), made([1, 1, 2]), Held(shown), ("only",))
+    changed_ = next(pair for pair in matched[0].pairs if pair.fate == "changed")
+    assert changed_.driven == (("red",), ("green",)) and changed_.old == 0
+
+
+def test_without_truth_agreement_is_told(base, shown):
+    decisions, _, _ = met(base, altered(base, "head", swap), Held(shown, ()))
+    assert decisions.known == 0 and decisions.p is None and decisions.calibration is None
+    assert "agreement, without a known truth" in words.decisions(decisions)
+    assert decisions.worse == decisions.flipped > 50 and {one.truth for one in decisions.confusions} == {""}
+
+
+def test_other_labels_are_compared_by_name(base, shown):
+    old, new = net(base), net(base, ("crimson", "green", "blue"))
+    decisions, _, _ = met(old, new, Held(shown))
+    assert {flip.old.name for flip in decisions.flips} == {"red"} and {flip.new.name for flip in decisions.flips} == {
+        "crimson"
+    }
+    assert decisions.known == 2 * COUNT // 3, "red is no class of the new one"
+
+
+def test_pictures_that_neither_can_read_are_a_sentence(base, shown):
+    class Broken(Held):
+        def samples(self, numbers):
+            return iter([None for _ in numbers])
+
+    with pytest.raises(ImageError, match="None of the 108 pictures can be read by both"):
+        met(base, base, Broken(shown))
+
+
+# -- whole, in an atlas
+
+
+@pytest.fixture(scope="module")
+def atlas(base, shown, tmp_path_factory):
+    """Two checkpoints as files, the second with two outputs swapped and a unit silenced, compared from Python."""
+    root = tmp_path_factory.mktemp("compared")
+    for number, (picture, label) in enumerate(zip(*shown, strict=True)):
+        place = root / "discs" / CLASSES[label]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(place / f"disc{number}.png")
+
+    def dead(kernel, bias):
+        bias[1] = -1000.0
+
+    base.save(root / "june.keras")
+    altered(altered(base, "second", dead), "head", swap).save(root / "july.keras")
+    (root / "labels.txt").write_text("\n".join(CLASSES))
+    words_ = {
+        "images": root / "discs", "examples": (str(root / "discs"),), "labels": root / "labels.txt", "max_images": 3,
+        "layers": ("second",), "filters": "3", "sections": ("gradcam", "examples", "health", "shortcuts"), "preprocess": "none",
+    }  # fmt: skip
+    change = convreport.compare(root / "june.keras", root / "july.keras", out=root / "atlas", **words_)
+    return root, change
+
+
+def test_a_comparison_becomes_pages_of_the_atlas(atlas):
+    root, change = atlas
+    assert change.page.is_file() and not change.reused
+    page = change.page.read_text()
+    for said in (
+        "june → july",
+        "right to wrong",
+        "Architecture and settings",
+        "cr-matrix",
+        "cr-drifts",
+        "has gone silent",
+    ):
+        assert said in page, said
+    assert "all answer" not in page and page.count("flip-") >= 12
+    home = (root / "atlas/site/index.html").read_text()
+    assert "comparisons/june-to-july/index.html" in home and "What changed" in home
+    assert "../comparisons/june-to-july/" in (root / "atlas/site/july/index.html").read_text()
+    assert (change.page.parent / "units.html").is_file() and (change.page.parent / "flips.html").is_file()
+    kept = folder.read(Atlas(root / "atlas").docs, "june-to-july")
+    assert kept == change.comparison
+    assert [one.kind for one in kept.of("new")] == ["silent"] and kept.alarming
+    silent = next(layer for layer in kept.units if layer.new == "second").pairs[0]
+    assert silent.fate == "silent" and set(silent.tiles) == {"crops"} and all(silent.tiles["crops"])
+    assert kept.attention.looks and kept.decisions.flips[0].overlays
+
+
+def test_it_stands_in_the_report_the_comment_and_the_notebook(atlas, tmp_path):
+    root, change = atlas
+    report = (root / "atlas/docs/july/report.html").read_text()
+    assert 'id="changed-june"' in report and "What changed since june" in report and "<b>disc" in report
+    assert "changed-june" not in (root / "atlas/docs/june/report.html").read_text()
+    from convreport.share import comment
+
+    comment.summarize(Atlas(root / "atlas"), books.of(root / "atlas", "july"), tmp_path / "said.md")
+    said = (tmp_path / "said.md").read_text()
+    assert "**Changed since june**" in said and "McNemar" in said and "- New: " in said
+    shown_ = change._repr_html_()
+    assert shown_.count("<img") >= 4 and "data:image/webp" in shown_ and "Open the comparison" in shown_
+    assert "decisions changed" in str(change)
+
+
+def test_its_schema_holds(atlas):
+    import jsonschema
+
+    place = atlas[0] / "atlas/docs/comparisons/june-to-july"
+    jsonschema.validate(
+        json.loads((place / "comparison.json").read_text()), json.loads((place / "comparison.schema.json").read_text())
+    )
+
+
+def test_an_unchanged_comparison_needs_no_framework(atlas):
+    root, change = atlas
+    code = (
+        "import sys, convreport; c = convreport.compare('june', 'july', out=sys.argv[1]);"
+        "print(c.reused, sorted({n.split('.')[0] for n in sys.modules} & {'tensorflow', 'keras'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(root / "atlas")], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True []"
+    assert folder.read(Atlas(root / "atlas").docs, "june-to-july").date == change.comparison.date
+
+
+@pytest.mark.parametrize(
+    ("asked", "outcome"),
+    [
+        ({"max_flips": 3.0}, "failed"), ({"max_flips": 108.0}, "passed"), ({"max_flips": 0.1}, "failed"),
+        ({"max_drift": 1.0}, "passed"), ({"max_accuracy_drop": 0.01}, "failed"), ({"max_new_alerts": 0.0}, "failed"),
+    ],
+)  # fmt: skip
+def test_check_holds_a_comparison_to_rules(atlas, asked, outcome):
+    place = Atlas(atlas[0] / "atlas")
+    now, before = books.of(place.out, "july"), books.of(place.out, "june")
+    for baseline in (None, before):
+        (found,) = changed.check(place, now, asked, baseline)
+        assert found.outcome == outcome and found.link == "comparisons/june-to-july/index.html"
+    (missing,) = changed.check(place, before, asked, None)
+    assert missing.outcome == "error" and "there is no comparison" in missing.said
+
+
+def test_a_fall_that_may_be_chance_fails_nothing(atlas):
+    comparison = atlas[1].comparison
+    little = dataclasses.replace(comparison.decisions, known=40, right=(40, 37), lost=3, gained=0, p=0.25)
+    rule = changed.RULES["max_accuracy_drop"]
+    found = changed._held(rule, dataclasses.replace(comparison, decisions=little), 0.01, "", "")
+    assert found.outcome == "passed" and found.value == pytest.approx(0.075) and "no more than chance" in found.said
+
+
+def test_a_model_of_an_atlas_against_itself_says_so_everywhere(atlas):
+    change = convreport.compare("june", "june", out=atlas[0] / "atlas")
+    one = change.comparison
+    assert words.unchanged(one) and str(change).startswith("Nothing changed between june and june.")
+    assert one.attention.correlation == one.attention.overlap == 1 and not one.differences and not one.left_out
+    assert not any(look.overlays for look in one.attention.looks) and not any(
+        pair.tiles for layer in one.units for pair in layer.pairs
+    )
+    assert "Architecture, input and settings are the same." in change.page.read_text()
+
+
+def test_what_is_nowhere_is_a_sentence_and_nothing_is_lost(atlas):
+    root, change = atlas
+    with pytest.raises(ModelError, match="There is no model file"):
+        convreport.compare("june", root / "august.keras", out=root / "atlas")
+    with pytest.raises(UsageError, match="would change nothing"):
+        changes._must_be_files(["june", "july"], {"filters": "3"})
+    assert change.page.is_file()
+
+
+def test_a_model_that_is_removed_takes_its_comparisons_along(atlas, tmp_path):
+    import shutil
+
+    from convreport.builder import pipeline
+
+    copy = shutil.copytree(atlas[0] / "atlas", tmp_path / "atlas")
+    pipeline.remove(Atlas(copy), "june", lambda event: None)
+    assert not (copy / "docs/comparisons/june-to-july").exists() and (copy / "site/july/index.html").is_file()
