@@ -11,7 +11,7 @@ from convreport.core.explain import saliency
 from convreport.sections import registry, together
 from convreport.site import templating, viewer, wording
 from convreport.site.page import Page
-from convreport.site.strip import strip
+from convreport.site.strip import around, strip
 from convreport.site.templating import Environment
 
 # The places of a section's own page, by what its drawings are about.
@@ -86,7 +86,8 @@ class _Model:
                 "after": paged[position + 1] if position + 1 < len(paged) else None,
             }
             layer = self._book.layers[path]
-            yield self._page("layer.md", f"layers/{self._book.slugs[path]}.md", path, layer=layer, **neighbours)
+            near = {**neighbours, "strip": around(self._common["strip"], path)}
+            yield self._page("layer.md", f"layers/{self._book.slugs[path]}.md", path, layer=layer, **near)
 
     def picture_pages(self) -> Iterator[Page]:
         """One page a sample."""
