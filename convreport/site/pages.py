@@ -15,7 +15,7 @@ from convreport.sections import registry, together
 from convreport.sections.telling import Cell
 from convreport.site import compared, templating, viewer, wording
 from convreport.site.page import Page
-from convreport.site.strip import strip
+from convreport.site.strip import around, strip
 from convreport.site.templating import Environment
 
 Changes = Sequence[tuple[Comparison, Sequence[str]]]  # with what is said of each
@@ -108,7 +108,8 @@ class _Model:
                 "after": paged[position + 1] if position + 1 < len(paged) else None,
             }
             layer = self._book.layers[path]
-            yield self._page("layer.md", f"layers/{self._book.slugs[path]}.md", path, layer=layer, **neighbours)
+            near = {**neighbours, "strip": around(self._common["strip"], path)}
+            yield self._page("layer.md", f"layers/{self._book.slugs[path]}.md", path, layer=layer, **near)
 
     def picture_pages(self) -> Iterator[Page]:
         """One page a sample."""

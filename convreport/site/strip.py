@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from convreport.core.network.card import LayerInfo
 
+MOST = 200  # bars on the page of a layer
 LONG = 60  # layers, above which only those that compute are shown
 HIDDEN_IF_LONG = (
     "Activation", "ReLU", "BatchNormalization", "Dropout", "ZeroPadding2D", "InputLayer", "Reshape",
@@ -35,6 +36,12 @@ def strip(layers: Sequence[LayerInfo]) -> list[Bar]:
         width = 14 + round(1.6 * max(units, 1) ** 0.4)
         bars.append(Bar(layer.path, height, width, _family(layer.kind)))
     return bars
+
+
+def around(bars: Sequence[Bar], path: str) -> Sequence[Bar]:
+    """The bars near a layer: on the pages of a network of a thousand layers all of them would be a million."""
+    place = next((place for place, bar in enumerate(bars) if bar.path == path), 0)
+    return bars if len(bars) <= MOST else bars[max(0, place - MOST // 2) : place + MOST // 2]
 
 
 def _family(kind: str) -> str:

@@ -76,7 +76,7 @@ def test_the_command_line_knows_every_key_and_the_other_way_round():
     from convreport.cli.app import app
 
     options = {name.lstrip("-").replace("-", "_") for p in get_command(app).commands["build"].params for name in p.opts}
-    only_command = {"o", "set", "json", "quiet", "config"}
+    only_command = {"o", "set", "json", "quiet", "config", "models"}
     assert options - only_command == set(_KINDS) - {"options", "recipes"}
 
 

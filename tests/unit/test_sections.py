@@ -27,6 +27,7 @@ OTHER_MEANINGS = {
     "site.mkdocs": {"classes"},
     "core.explain.saliency": {"gradcam"},  # the method of that name
     "engines.code": {"kernels"},  # what can be asked of an engine
+    "engines.keras.reading.safety": {"filters"},  # of a data set in HDF5
     "reviewing.pipeline": {"kernels"},
 }
 
