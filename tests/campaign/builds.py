@@ -201,9 +201,9 @@ def together(base, rng, folder):
 
 
 FAMILIES = (
-    Family("writes", prepare, write, few=2, many=12),
-    Family("store", prepare, store, few=2, many=12),
-    Family("clock", prepare, times, few=0, many=3),
+    Family("writes", prepare, write, few=0, many=6),
+    Family("store", prepare, store, few=0, many=6),
+    Family("clock", prepare, times, few=0, many=2),
     Family("older", prepare, older, few=0, many=3),
     Family("signals", prepare, killed, few=0, many=6),
     Family("together", prepare, together, few=0, many=3),

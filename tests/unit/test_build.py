@@ -125,6 +125,7 @@ def test_more_filters_draw_only_the_new_ones(atlas_copy, convreport):
     assert (filters["drawn"], filters["reused"]) == (10, 20)
 
 
+@pytest.mark.slow
 def test_a_changed_option_redraws_only_what_it_shapes(atlas_copy, convreport):
     done = convreport(
         "build",
@@ -358,6 +359,7 @@ def test_a_deleted_cache_costs_time_and_nothing_else(atlas_copy, convreport):
     assert convreport("site", atlas_copy).returncode == 0
 
 
+@pytest.mark.slow
 def test_two_builds_at_once_end_with_both_models_whole(tmp_path):
     from tests import models
 
@@ -388,8 +390,9 @@ def test_no_published_file_tells_of_the_machine_or_carries_metadata(tmp_path, co
     exif.get_ifd(0x8825)[2] = (51.0, 30.0, 0.0)
     Image.new("RGB", (64, 48), (200, 100, 50)).save(photos / "photo.jpg", exif=exif)
     done = convreport(
-        "build", "demo", "-o", tmp_path / "a", "--images", photos, "--filters", "1", "--layers", "block1_conv1"
-    )
+        "build", "demo", "-o", tmp_path / "a", "--images", photos, "--filters", "1", "--layers", "block1_conv1",
+        "--max-examples", "4", "--preset", "draft",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     home = str(Path.home())
     for place in ("docs", "site"):

@@ -9,9 +9,17 @@ from convreport.engines.keras.reading import catalog
 from convreport.engines.keras.reading.catalog import APPLICATIONS
 from tests.unit.test_cli import run
 
-# The lightest by default; the whole matrix with -m slow.
+# The lightest by default; the whole matrix with -m slow, those that take many gigabytes one after the other.
 USUAL = ("MobileNetV3Small",)
-MATRIX = [pytest.param(one.name, marks=() if one.name in USUAL else pytest.mark.slow) for one in APPLICATIONS.values()]
+LARGE = 50e6  # parameters
+
+
+def marks(one):
+    alone = [pytest.mark.xdist_group("large")] if one.params > LARGE else []
+    return alone if one.name in USUAL else [*alone, pytest.mark.slow]
+
+
+MATRIX = [pytest.param(one.name, marks=marks(one)) for one in APPLICATIONS.values()]
 
 
 def test_every_application_of_keras_is_in_the_table():
@@ -21,16 +29,34 @@ def test_every_application_of_keras_is_in_the_table():
     assert {one.name for one in APPLICATIONS.values()} == offered
 
 
-@pytest.mark.parametrize("name", MATRIX)
-def test_a_small_atlas_of_each(name, tmp_path, monkeypatch):
+def drawn_and_wanted(name, folder):
+    """(an atlas of it, the weights files that Keras asks for), made in a process that gives all its memory back."""
+    import gc
+
     import keras
     from keras.src.utils import file_utils
 
     from tests.bench.applications import small_atlas
 
-    # In a process of its own, which gives all its memory back: some of them take many gigabytes.
+    atlas = small_atlas(name, folder)
+    keras.backend.clear_session()
+    gc.collect()
+    wanted = []
+
+    def get_file(fname=None, *args, **kwargs):
+        wanted.append(fname)
+        raise InterruptedError
+
+    file_utils.get_file = get_file
+    with pytest.raises(InterruptedError):
+        getattr(keras.applications, name)(weights="imagenet")
+    return atlas, wanted
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_a_small_atlas_of_each(name, tmp_path):
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as own:
-        atlas = own.submit(small_atlas, name, tmp_path).result()
+        atlas, wanted = own.submit(drawn_and_wanted, name, tmp_path).result()
     known = catalog.find(name)
     card = atlas.book.model
     assert not atlas.failures
@@ -41,17 +67,7 @@ def test_a_small_atlas_of_each(name, tmp_path, monkeypatch):
     assert (card.head, card.classes, card.labels[386].name) == ("softmax", 1000, "African_elephant")
     drawn = {chapter.name: len(chapter.drawings) for chapter in atlas.book.sections}
     assert drawn["filters"] == 4 and drawn["gradcam"] == 1 and drawn["activations"] == 2 and drawn["kernels"]
-    wanted = []
-
-    def get_file(fname=None, *args, **kwargs):
-        wanted.append(fname)
-        raise InterruptedError
-
-    monkeypatch.setattr(file_utils, "get_file", get_file)
-    with pytest.raises(InterruptedError):
-        getattr(keras.applications, name)(weights="imagenet")
     assert wanted == [known.file]
-    keras.backend.clear_session()
 
 
 @pytest.mark.parametrize(

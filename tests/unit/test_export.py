@@ -62,6 +62,7 @@ def test_the_report_is_the_same_every_time_and_is_made_anew_only_if_something_ch
     assert report.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_size_is_kept_by_pixels_first_and_then_by_units_and_said(small):
     data = books.of(small.out)
     whole = one_file(small, data)

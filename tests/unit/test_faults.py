@@ -286,7 +286,8 @@ def test_code_that_tensorflow_generates_goes_into_a_folder_that_the_next_process
 # -- the campaign, in short; `python -m tests.campaign` plays more
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+# Whole builds, which are heavier, are played with -m slow alone.
+@pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family.few])
 def test_a_few_cases_of_every_family(name):
     tally = play(FAMILIES[name], FAMILIES[name].few, seed=0)
     assert not tally.findings, "\n".join(tally.findings)

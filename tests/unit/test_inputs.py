@@ -172,7 +172,7 @@ def test_folders_say_what_pictures_show_and_mistakes_are_gathered(shapes, tmp_pa
     assert wrong[0]["truth"]["name"] == "ring"
     assert [one["name"] for one in wrong[0]["classes"] if one["true"]] == ["ring"]  # drawn, however unlikely
     page = (tmp_path / "a/docs/demo/mistakes.md").read_text()
-    assert "classified 3 of the 4 pictures" in page
+    assert "Of the 4 pictures whose true class is known, it classified 3 correctly" in page
     assert page.count("<figure>") == 3
     assert "'Mistakes': demo/mistakes.md" in (tmp_path / "a/mkdocs.yml").read_text()
     index = (tmp_path / "a/docs/demo/index.md").read_text()

@@ -187,6 +187,7 @@ def plan(folder, budget, **words):
     return Plan(out=folder, budget=budget, precision="float32", max_images=1, sections=sections, **options)
 
 
+@pytest.mark.slow
 def test_a_tiny_budget_draws_what_fits_and_a_later_one_goes_on(tmp_path):
     heard = []
     build(plan(tmp_path / "a", 0.01, filters="2", layers=EARLY), heard.append)

@@ -108,7 +108,7 @@ def test_a_factory_beside_the_user_is_found(tmp_path, convreport):
 @pytest.mark.parametrize(
     ("source", "message", "hint"),
     [
-        ("tests.unit.test_weights:not_a_model", "returned dict, not a Keras model", "keras.Model"),
+        ("tests.unit.test_weights:not_a_model", "returned dict, not a Keras model", "Let it return a Keras model"),
         ("tests.unit.test_weights:raises", "raised RuntimeError: no data today", "without arguments"),
     ],
 )

@@ -18,7 +18,7 @@ from tests.zoo import ZOO, subclass_of_two_inputs
 
 SHORT = Recipe("short", steps=2)
 # Kinds of which a whole atlas is built by default; of all with -m slow. Every kind is looked at and climbed in any case.
-USUAL = ("transfer_learning", "subclassed", "channels_first", "without_top", "two_inputs")
+USUAL = ("transfer_learning", "two_inputs")
 UNBUILT_WHEN_LOADED = ("subclassed_branching",)  # Keras itself cannot rebuild it: it never learns its input
 
 

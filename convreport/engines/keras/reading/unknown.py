@@ -62,16 +62,27 @@ def drop_idle(config: dict[str, Any], file: str) -> tuple[str, ...]:
     return (f"arguments that Keras does not know, without effect here ({', '.join(told[:TOLD])}{more})",)
 
 
-def _layers(value: Any, shapes: Sequence[Any]) -> Iterator[tuple[dict[str, Any], Sequence[Any]]]:
-    """Every layer's description, with the shapes that the input layers of its model say."""
+def _layers(value: Any, shapes: Sequence[Any] | None) -> Iterator[tuple[dict[str, Any], Sequence[Any] | None]]:
+    """Every layer's description, with the shapes that the input layers of its model say.
+
+    None for a layer that has others before it in a Sequential: Keras has always asked the first alone for its input's shape.
+    """
     if isinstance(value, dict):
         inner = value.get("layers")
         if isinstance(inner, list):
             shapes = [_shape(one["config"]) for one in inner if _is(one, "InputLayer")]
         if isinstance(value.get("class_name"), str) and isinstance(value.get("config"), dict):
             yield value, shapes
-        for one in list(value.values()):
-            yield from _layers(one, shapes)
+        for name, one in list(value.items()):
+            if (
+                name == "layers"
+                and isinstance(one, list)
+                and not any("inbound_nodes" in layer for layer in one if isinstance(layer, dict))
+            ):
+                for place, layer in enumerate(one):
+                    yield from _layers(layer, shapes if place == 0 else None)
+            else:
+                yield from _layers(one, shapes)
     elif isinstance(value, list):
         for one in value:
             yield from _layers(one, shapes)
@@ -102,7 +113,7 @@ def _of_parts(node: dict[str, Any]) -> Iterator[Unknown]:
             yield Unknown(name, part["config"].pop(name), f"the {key.replace('_', ' ')} of {_called(node)}")
 
 
-def _of_layer(node: dict[str, Any], shapes: Sequence[Any], file: str) -> Iterator[Unknown]:
+def _of_layer(node: dict[str, Any], shapes: Sequence[Any] | None, file: str) -> Iterator[Unknown]:
     """Drop unknown arguments of a layer that cannot be made with them."""
     import keras
 
@@ -122,11 +133,13 @@ def _of_layer(node: dict[str, Any], shapes: Sequence[Any], file: str) -> Iterato
         yield Unknown(name, config.pop(name), _called(node))
 
 
-def _idle(name: str, value: Any, shapes: Sequence[Any]) -> bool:
+def _idle(name: str, value: Any, shapes: Sequence[Any] | None) -> bool:
     """Is an argument of a layer without effect on what it answers?"""
     if value is None or name.endswith(OF_TRAINING):
         return True
     if name in SHAPES:
+        if shapes is None:
+            return True
         said = list(value) if isinstance(value, list | tuple) else [value]
         whole = name.startswith("batch")
         return any(shape is not None and said == (shape if whole else shape[1:]) for shape in shapes)
