@@ -229,8 +229,8 @@ def weights(state, rng, folder):
 
 FAMILIES = (
     Family("models", prepare, configuration),
-    Family("archives", prepare, archives, few=8),
+    Family("archives", prepare, archives, few=8, many=100),
     Family("h5", prepare, trees),
     Family("code", prepare, code),
-    Family("weights", prepare, weights, few=4, many=150),
+    Family("weights", prepare, weights, few=4, many=30),
 )
