@@ -14,6 +14,9 @@ USUAL = ("MobileNetV3Small",)
 LARGE = 50e6  # parameters
 
 
+APPLICATIONS_BY_NAME = {one.name: one for one in APPLICATIONS.values()}
+
+
 def marks(one):
     alone = [pytest.mark.xdist_group("large")] if one.params > LARGE else []
     return alone if one.name in USUAL else [*alone, pytest.mark.slow]
@@ -38,7 +41,9 @@ def drawn_and_wanted(name, folder):
 
     from tests.bench.applications import small_atlas
 
-    atlas = small_atlas(name, folder)
+    # What shows many pictures to a network of hundreds of millions of parameters is left out: minutes each.
+    large = APPLICATIONS_BY_NAME[name].params > LARGE
+    atlas = small_atlas(name, folder, **({"skip": ["faithfulness", "sanity"]} if large else {}))
     keras.backend.clear_session()
     gc.collect()
     wanted = []

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,8 @@ from convreport.engines.shared.forward import Forward, Passed, Weight
 from convreport.engines.shared.heights import LayerHeights
 from convreport.engines.shared.observe import observing
 
-BATCH = 8  # pictures that are asked at a time: the answers of all layers may be held until a pass has ended
+BATCH = 8  # pictures that are asked at a time
+ROOM = 2e9  # bytes for the answers of all layers, which may be held until a pass has ended, and for their gradients
 
 
 class EngineNetwork:
@@ -110,7 +112,7 @@ class EngineNetwork:
 
         `raw` pictures are fed as they are. Raises ModelError where the network answers with no number.
         """
-        parts = [self._scored(self._ops.tensor(self._fed(some, raw=raw))) for some in _in_batches(planes)]
+        parts = [self._scored(self._ops.tensor(self._fed(some, raw=raw))) for some in self._in_batches(planes)]
         scores, probabilities = (np.concatenate([self._ops.array(part[which]) for part in parts]) for which in (0, 1))
         _must_be_numbers(scores, f"{self.card.name} answers")
         return scores, probabilities
@@ -125,7 +127,7 @@ class EngineNetwork:
             scores, _ = self._scored(pictures if raw else preprocessed(self.card, pictures / 255))
             return self._ops.sum(scores[:, index], [0]), None
 
-        slopes = [self._ops.slope(score, self._ops.tensor(some))[1] for some in _in_batches(planes)]
+        slopes = [self._ops.slope(score, self._ops.tensor(some))[1] for some in self._in_batches(planes)]
         if any(one is None for one in slopes):
             raise ModelError(f"No gradient leads from the scores of {self.card.name} to its input.")
         return np.concatenate([np.asarray(self._ops.array(one), np.float32) for one in slopes])
@@ -211,6 +213,12 @@ class EngineNetwork:
     def _maps(self, values: Mapping[str, Any], layers: Sequence[str]) -> dict[str, Array]:
         return {path: self._map(path, values[path]) for path in layers}
 
+    def _in_batches(self, planes: Array) -> Iterator[Array]:
+        """Some pictures at a time, as many as there is room for what all layers answer to them."""
+        size = min(BATCH, max(int(ROOM / bytes_held(self.card, planes.shape[1] * planes.shape[2])), 1))
+        for first in range(0, len(planes), size):
+            yield planes[first : first + size]
+
     def _map(self, path: str, value: Any) -> Array:
         """What passed a layer, float32, channels last, tokens folded to their grid; ModelError where it is no number."""
         maps = self._plain(self._forward.folded(path, value))
@@ -218,9 +226,15 @@ class EngineNetwork:
         return maps
 
 
-def _in_batches(planes: Array) -> Iterator[Array]:
-    for first in range(0, len(planes), BATCH):
-        yield planes[first : first + BATCH]
+def bytes_held(card: ModelCard, area: int) -> int:
+    """About what all layers answer to a picture of so many pixels, in float32, and as much again for the gradients."""
+    numbers = 0.0
+    for layer in card.layers:
+        cells = float(prod(side for side in layer.shape[:-1] if side))
+        if None in layer.shape[:-1]:
+            cells = area / (prod(layer.receptive_field.stride) or 64 if layer.receptive_field is not None else 64)
+        numbers += cells * (layer.shape[-1] or 1) if layer.shape else 0
+    return int(numbers * 4 * 2) or 1
 
 
 def _must_be_numbers(values: Array, whose: str) -> None:
