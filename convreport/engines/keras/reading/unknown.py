@@ -79,8 +79,9 @@ def _layers(value: Any, shapes: Sequence[Any] | None) -> Iterator[tuple[dict[str
                 and isinstance(one, list)
                 and not any("inbound_nodes" in layer for layer in one if isinstance(layer, dict))
             ):
-                for place, layer in enumerate(one):
-                    yield from _layers(layer, shapes if place == 0 else None)
+                first = next((layer for layer in one if not _is(layer, "InputLayer")), None)
+                for layer in one:
+                    yield from _layers(layer, shapes if layer is first else None)
             else:
                 yield from _layers(one, shapes)
     elif isinstance(value, list):
