@@ -106,11 +106,12 @@ def settings(scope, rng, folder):
     from convreport.core.base.events import Built
     from convreport.core.network import layers, units
 
-    def planned(plan, emit, *, command=""):
-        units.parse(plan.filters)
-        layers.choose(scope.card, plan.layers, everything=plan.all_layers)
-        for section in plan.sections:
-            section.subjects(scope)
+    def planned(plans, emit, *, command=""):
+        for plan in plans:
+            units.parse(plan.filters)
+            layers.choose(scope.card, plan.layers, everything=plan.all_layers)
+            for section in plan.sections:
+                section.subjects(scope)
         return Built("", 0, 0, 0, 0.0)
 
     file = folder / "convreport.toml"
@@ -119,11 +120,11 @@ def settings(scope, rng, folder):
     for _ in range(rng.choice((0, 0, 1))):
         option = rng.choice(OPTIONS)
         words += [option, rng.choice(VALUES)] if option not in FLAGS else [option]
-    real, pipeline.build = pipeline.build, planned
+    real, pipeline.build_all = pipeline.build_all, planned
     try:
         return command("build", "demo", "--config", file, *words, codes={0, 2, 3, 4})[2]
     finally:
-        pipeline.build = real
+        pipeline.build_all = real
 
 
 OPTIONS = (
