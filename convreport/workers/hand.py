@@ -50,6 +50,7 @@ class Reply:
 
 
 _benches: dict[str, _Bench] = {}
+_homes: list[str] = []  # the folder of this worker, which Dask removes with it
 
 
 def about(engine: str) -> dict[str, str]:
@@ -57,8 +58,12 @@ def about(engine: str) -> dict[str, str]:
     return made_of(engine)
 
 
-def take(order: Order) -> list[str]:
-    """Take an order, or what has changed of one; the paths of those of its files that are not the same on this machine."""
+def take(order: Order, dask_worker: Any = None) -> list[str]:
+    """Take an order, or what has changed of one; the paths of those of its files that are not the same on this machine.
+
+    Dask says which worker it is asked on.
+    """
+    _homes[:] = [dask_worker.local_directory] if dask_worker is not None else []
     bench = _benches.setdefault(order.name, _Bench(order))
     bench.order = order
     return [file.path for file in order.files if file.path not in bench.places and not file.here()]
@@ -158,7 +163,5 @@ def _where() -> str:
 
 @cache
 def _folder() -> Path:
-    """A folder of this process, which Dask removes with it."""
-    from distributed import get_worker
-
-    return Path(tempfile.mkdtemp(prefix="convreport-", dir=get_worker().local_directory))
+    """A folder of this process, inside the worker's own."""
+    return Path(tempfile.mkdtemp(prefix="convreport-", dir=next(iter(_homes), None)))
