@@ -273,8 +273,17 @@ def together(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]]) -> byt
         try:
             values.append(function(*arguments))
         except Exception as error:
-            values.append(error)
+            values.append(_sendable(error))
     return pickle.dumps((time.monotonic() - began, values), pickle.HIGHEST_PROTOCOL)
+
+
+def _sendable(error: Exception) -> Exception:
+    """An error that can be pickled: itself, or what it says."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 class _Lost:
