@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from convreport.core.base.errors import ConvreportError
+from convreport.workers.bundles import together
 
 AHEAD = 2  # bundles a worker has: one at work, one that waits, so that it never waits for us
 BUNDLE = 1.0  # seconds of work that are worth a message: shorter tasks are sent several at a time
@@ -261,29 +262,6 @@ class Foreman:
                 return list(self._client.sync(gather, list(futures), callback_timeout=FAREWELL))
         there = self._addresses()
         return [_value(future) if self._tasks[future][1] in there else _Lost() for future in futures]
-
-
-def together(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]]) -> bytes:
-    """On a worker: (seconds, the value or the exception of each call), pickled.
-
-    Dask would pickle every number of a list by itself, which takes minutes for a long one.
-    """
-    began, values = time.monotonic(), []
-    for function, arguments in calls:
-        try:
-            values.append(function(*arguments))
-        except Exception as error:
-            values.append(_sendable(error))
-    return pickle.dumps((time.monotonic() - began, values), pickle.HIGHEST_PROTOCOL)
-
-
-def _sendable(error: Exception) -> Exception:
-    """An error that can be pickled: itself, or what it says."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
 
 
 class _Lost:
