@@ -72,14 +72,17 @@ def once(tmp_path_factory, name, make):
     return folder
 
 
+SMALL = ("--filters", "4", "--max-images", "3", "--max-examples", "96", "--preset", "draft")
+
+
 @pytest.fixture(scope="session")
 def small_atlas(tmp_path_factory):
-    """The demo with four filters a layer, three pictures and 96 scenes, built by the command; not to be changed by a test."""
+    """A draft of the demo with four filters a layer, three pictures and 96 scenes, built by the command; not to be changed by
+    a test.
+    """
 
     def make(folder):
-        done = run_convreport(
-            "build", "demo", "--out", folder / "atlas", "--filters", "4", "--max-images", "3", "--max-examples", "96"
-        )
+        done = run_convreport("build", "demo", "--out", folder / "atlas", *SMALL)
         assert done.returncode == 0, done.stderr + done.stdout
 
     return once(tmp_path_factory, "small", make) / "atlas"

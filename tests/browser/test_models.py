@@ -49,6 +49,7 @@ def site(tmp_path_factory):
     return (folder / "site").resolve().as_uri()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("path", PAGES)
 def test_the_pages_of_unusual_models_open_without_a_fault(browser, site, path, width):
@@ -67,6 +68,7 @@ def test_the_pages_of_unusual_models_open_without_a_fault(browser, site, path, w
     context.close()
 
 
+@pytest.mark.slow
 def test_a_mistake_shows_both_classes_and_leads_to_its_picture(browser, site):
     page = browser.new_page()
     page.goto(f"{site}/demo/index.html")

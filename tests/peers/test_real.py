@@ -79,6 +79,7 @@ def test_gradcam_is_that_of_tf_keras_vis_on_a_real_network(real, monkeypatch):
     np.testing.assert_allclose(stretched, theirs.reshape(ours.shape), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_tile_of_a_late_layer_is_the_same_alone_and_in_company(real):
     """SqueezeNet's fire9, where seventy steps of rounding could have grown into another picture."""
     file = real / "models/squeezenet_v1.1_imagenet_notop.keras"
@@ -112,6 +113,7 @@ def spots(picture):
     return peaks[4:-4, 4:-4].sum(), (gray > gray.mean() + gray.std()).mean()
 
 
+@pytest.mark.slow
 def test_filter_0_of_block3_conv1_is_the_books_polka_dots(vgg):
     """Figure 5.29: bright dots, many and apart, on a dark ground. Checked as isolated bright peaks."""
     picture = vgg.ascend([channel("block3_conv1", 0)], RECIPES["fourier"], 0).pictures[0]
@@ -120,7 +122,7 @@ def test_filter_0_of_block3_conv1_is_the_books_polka_dots(vgg):
     assert bright < 0.3
 
 
-@pytest.mark.parametrize("layer", ["block2_conv1", "block3_conv1"])
+@pytest.mark.parametrize("layer", ["block2_conv1", pytest.param("block3_conv1", marks=pytest.mark.slow)])
 def test_the_books_loop_on_real_weights(vgg, layer):
     from tests.peers.test_sources import book_pattern, correlation, start_of
 

@@ -66,7 +66,7 @@ def test_a_model_at_hand_with_pictures_at_hand(tmp_path):
 
 def test_after_training_only_what_changed_is_drawn_again(tmp_path):
     model = ZOO["functional"]()
-    words = {"out": tmp_path, "name": "net", "filters": 1, "max_images": 1}
+    words = {"out": tmp_path, "name": "net", "filters": 1, "max_images": 1, "preset": "draft"}
     convreport.build(model, **words)
     head = model.get_layer("head")
     head.set_weights([weight + 0.1 for weight in head.get_weights()])

@@ -83,7 +83,7 @@ def test_weights_that_are_no_numbers_are_told_and_what_can_be_drawn_is(tmp_path)
     values = kernel.numpy()
     values[0, 0, 0, 0] = np.nan
     kernel.assign(values)
-    atlas = convreport.build(model, name="broken", out=tmp_path, filters=1, max_images=1)
+    atlas = convreport.build(model, name="broken", out=tmp_path, filters=1, max_images=1, preset="draft")
     assert atlas.book.model.alerts == ("1 of 216 weights in body_b/kernel are NaN",)
     assert "body&#95;b/kernel are NaN" in (tmp_path / "docs/broken/index.md").read_text()
     failed = {(section, what) for section, what, _ in atlas.failures}

@@ -18,7 +18,7 @@ from convreport.builder.plan import Plan
 from convreport.core.base import events
 from convreport.demo import scenes
 from convreport.sections import configure
-from tests.conftest import interruptible
+from tests.conftest import SMALL, interruptible
 
 FEW = ("--filters", "4", "--max-images", "2", "--max-examples", "48")
 
@@ -41,8 +41,7 @@ def test_a_rebuild_in_which_nothing_changed_draws_nothing_and_never_imports_tens
         path: path.stat().st_mtime_ns for path in atlas_copy.rglob("*") if path.is_file() and "cache" not in path.parts
     }
     code = (
-        "import sys; sys.argv = ['convreport', 'build', 'demo', '--out', sys.argv[1], '--filters', '4', '--max-images', '3',"
-        "'--max-examples', '96'];"
+        f"import sys; sys.argv = ['convreport', 'build', 'demo', '--out', sys.argv[1], *{SMALL}];"
         "from convreport.cli.app import app; app(standalone_mode=False);"
         "print(sorted({'tensorflow', 'keras', 'mkdocs'} & set(sys.modules)))"
     )
@@ -69,12 +68,7 @@ def test_a_build_killed_in_the_middle_is_taken_up_where_it_stopped(small_atlas, 
         "demo",
         "-o",
         str(folder),
-        "--filters",
-        "4",
-        "--max-images",
-        "3",
-        "--max-examples",
-        "96",
+        *SMALL,
         "--sections",
         "kernels,filters,gradcam,activations",
     ]
@@ -118,7 +112,7 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_drawn(convreport, tmp_path):
 
 
 def test_more_filters_draw_only_the_new_ones(atlas_copy, convreport):
-    done = convreport("build", "demo", "-o", atlas_copy, "--filters", "6", "--sections", "filters", "--json")
+    done = convreport("build", "demo", "-o", atlas_copy, *SMALL, "--filters", "6", "--sections", "filters", "--json")
     assert done.returncode == 0, done.stderr
     finished = [json.loads(line) for line in done.stdout.splitlines() if "SectionFinished" in line]
     filters = next(event for event in finished if event["section"] == "filters")
@@ -132,12 +126,7 @@ def test_a_changed_option_redraws_only_what_it_shapes(atlas_copy, convreport):
         "demo",
         "-o",
         atlas_copy,
-        "--filters",
-        "4",
-        "--max-images",
-        "3",
-        "--max-examples",
-        "96",
+        *SMALL,
         "--cam-score",
         "probability",
         "--json",
@@ -345,9 +334,7 @@ def test_a_model_of_another_format_is_left_out_and_told(atlas_copy, convreport):
     done = convreport("site", atlas_copy)
     assert done.returncode == 0, done.stderr
     assert "Left out: demo was written by another version of convreport" in done.stdout
-    again = convreport(
-        "build", "demo", "--out", atlas_copy, "--filters", "4", "--max-images", "3", "--max-examples", "96"
-    )
+    again = convreport("build", "demo", "--out", atlas_copy, *SMALL)
     assert again.returncode == 0 and "Left out" not in again.stdout
     assert atlas_json(atlas_copy)["format"] == FORMAT
 
@@ -391,7 +378,7 @@ def test_no_published_file_tells_of_the_machine_or_carries_metadata(tmp_path, co
     Image.new("RGB", (64, 48), (200, 100, 50)).save(photos / "photo.jpg", exif=exif)
     done = convreport(
         "build", "demo", "-o", tmp_path / "a", "--images", photos, "--filters", "1", "--layers", "block1_conv1",
-        "--max-examples", "4", "--preset", "draft",
+        "--max-examples", "4", "--preset", "draft", "--skip", "sanity", "--skip", "faithfulness",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     home = str(Path.home())

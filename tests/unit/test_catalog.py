@@ -58,6 +58,7 @@ def drawn_and_wanted(name, folder):
     return atlas, wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MATRIX)
 def test_a_small_atlas_of_each(name, tmp_path):
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as own:

@@ -17,7 +17,7 @@ def correlation(one, other):
     return np.corrcoef(one.ravel().astype(float), other.ravel().astype(float))[0, 1]
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("bfloat16", marks=pytest.mark.slow)])
 def test_a_tile_is_the_same_alone_and_in_any_slot_and_company(demo_loaded, precision):
     """Tolerance: correlation of at least 0.999 (float rounding in another slot of a batch of the same size)."""
     from convreport.engines.keras.running.network import KerasNetwork

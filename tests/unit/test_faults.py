@@ -262,6 +262,7 @@ def test_slugs_are_names_on_every_system(name):
 # -- what a killed build leaves
 
 
+@pytest.mark.slow
 def test_code_that_tensorflow_generates_goes_into_a_folder_that_the_next_process_clears(tmp_path):
     program = (
         "import os, tempfile\nfrom convreport.engines.keras import runtime\ntf = runtime.tensorflow()\n"

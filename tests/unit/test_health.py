@@ -75,7 +75,13 @@ def test_a_healthy_network_has_no_alert(tmp_path):
 
 @pytest.mark.parametrize(
     ("layer", "plant"),
-    [("first", zeroed), ("first", constant), ("second", duplicated), ("first", always_on), ("second", saturated)],
+    [
+        ("first", zeroed),
+        ("second", duplicated),
+        ("second", saturated),
+        pytest.param("first", constant, marks=pytest.mark.slow),
+        pytest.param("first", always_on, marks=pytest.mark.slow),
+    ],
 )
 def test_a_planted_fault_is_found_and_named_and_nothing_else(tmp_path, layer, plant):
     model = healthy()

@@ -72,7 +72,7 @@ def test_an_atlas_of_five_channels_shows_each(tmp_path):
     Image.new("RGB", (20, 20), "red").save(tmp_path / "photo.png")
     ZOO["five_channels"]().save(tmp_path / "five.keras")
     done = run("build", tmp_path / "five.keras", "--images", tmp_path / "scene.npy", "--images", tmp_path / "photo.png",
-               "-o", tmp_path / "a", "--filters", "1")  # fmt: skip
+               "-o", tmp_path / "a", "--filters", "1", "--preset", "draft")  # fmt: skip
     assert done.exit_code == 0, done.stdout
     assert "Skipped photo: photo has 3 channels, and the model takes 5" in " ".join(done.stdout.split())
     data = json.loads((tmp_path / "a/docs/five/atlas.json").read_bytes())

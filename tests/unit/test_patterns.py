@@ -209,6 +209,7 @@ def test_a_tiny_budget_draws_what_fits_and_a_later_one_goes_on(tmp_path):
     assert not [event for event in heard if isinstance(event, events.Drew | events.Forecast)], "nothing is left to do"
 
 
+@pytest.mark.slow
 def test_what_an_ended_budget_refined_is_kept_beside_drafts(tmp_path, monkeypatch):
     """The clock is ours: after three batches of standard pictures the time is over."""
     from convreport.builder import budget

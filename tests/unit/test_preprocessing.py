@@ -123,7 +123,12 @@ def test_a_function_of_ones_own_is_measured():
 
 def test_a_function_that_is_no_straight_line_is_called_in_looking_and_in_climbing(tmp_path):
     atlas = convreport.build(
-        ZOO["functional"](), preprocess="tests.unit.test_preprocessing:curved", out=tmp_path, filters=1, max_images=1
+        ZOO["functional"](),
+        preprocess="tests.unit.test_preprocessing:curved",
+        out=tmp_path,
+        filters=1,
+        max_images=1,
+        preset="draft",
     )
     assert not atlas.failures
     assert "test_preprocessing:curved" in atlas.book.preprocessing

@@ -262,6 +262,7 @@ def test_a_mistake_is_a_sentence(tmp_path, monkeypatch, words, said):
     assert done.exit_code in (2, 4) and said in done.stderr, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_kill_9_in_the_middle_of_a_pass_loses_little(tmp_path):
     """A real process, really killed; the same command again begins where it was kept last."""

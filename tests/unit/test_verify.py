@@ -117,6 +117,7 @@ def test_another_version_is_told_and_no_fault(mine):
     assert done.exit_code == 0 and "note    keras: another version: 3.4.1 then" in done.stdout
 
 
+@pytest.mark.slow
 def test_drawings_of_another_seed_do_not_agree(mine):
     """What is drawn again is really drawn: by another seed the patterns are others, and it shows."""
     plan = mine / "cache/plan-mine.json"

@@ -78,6 +78,7 @@ def test_a_misfit_says_so_on_the_command_line(tmp_path):
     assert "only the model has" in " ".join(done.stderr.split())
 
 
+@pytest.mark.slow
 def test_an_application_takes_weights_with_top_and_without(tmp_path):
     import keras
 

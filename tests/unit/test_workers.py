@@ -249,6 +249,7 @@ def test_a_crew_draws_what_one_process_draws(given, tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_where_no_disk_is_shared_all_is_brought(given, tmp_path, monkeypatch):
     """Workers find neither the model nor any picture where the client has them."""
     from convreport.builder.gallery import Files
@@ -265,6 +266,7 @@ def test_where_no_disk_is_shared_all_is_brought(given, tmp_path, monkeypatch):
     assert read and all(Path(source) != folder / "small.keras" for source in read), "a copy was loaded"
 
 
+@pytest.mark.slow
 def test_a_model_at_hand_goes_as_a_file(tmp_path, monkeypatch):
     import convreport
 
