@@ -27,7 +27,15 @@ def pytest_xdist_auto_num_workers(config):
     return min(cores, 4) if config.option.markexpr == "slow" else min(cores + 1, 5)
 
 
+# Files that take longest, which begin first: no worker is left alone with one at the end.
+LONGEST = (
+    "build", "wiring", "workers", "climbs", "faults", "cli", "inputs", "verify", "patterns", "site", "survey", "api",
+)  # fmt: skip
+
+
 def pytest_collection_modifyitems(config, items):
+    rank = {f"test_{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
     if not config.getoption("--network"):
         skip = pytest.mark.skip(reason="needs --network")
         for item in items:

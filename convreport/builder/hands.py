@@ -17,6 +17,8 @@ from convreport.core.base import events
 from convreport.core.base.errors import ModelError, UsageError
 from convreport.core.base.events import Emit
 from convreport.core.drawing.scope import Scope
+from convreport.engines.choose import engine_of
+from convreport.engines.code import PACKAGES
 from convreport.engines.request import Request
 from convreport.workers import cluster
 from convreport.workers.alone import Alone
@@ -51,6 +53,11 @@ class Pool:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
+    def prepare(self, plan: Plan) -> None:
+        """The plan's model is about to be opened, so that workers will be needed: have imported what they import."""
+        if self._client is None and self._words.isdigit() and int(self._words) > 1:
+            cluster.prepare(int(self._words), PACKAGES[engine_of(request_of(plan)).name])
+
     def hands(self, plan: Plan, atlas: Atlas, scope: Scope, found: Found) -> Hands:
         """Who draws what a plan covers."""
         alone = Alone(scope, found.network)
@@ -66,6 +73,8 @@ class Pool:
     def _crew(self, plan: Plan, atlas: Atlas, scope: Scope, found: Found, count: int) -> Crew:
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="convreport-")))
         request, files = _portable(request_of(plan), found.files(), folder)
+        if count:
+            cluster.prepare(count, PACKAGES[found.card.engine])
         client = self._hired(count)
         order = Order(uuid4().hex, request, scope, files, plan.precision, self._each, self._devices)
         return Crew(client, order, atlas.cache / "precision.json", self._emit)

@@ -71,10 +71,11 @@ class Found:
     files: Callable[[], Sequence[Path]]
 
 
-def find(plan: Plan, atlas: Atlas, emit: Emit) -> Found:
+def find(plan: Plan, atlas: Atlas, emit: Emit, unknown: Callable[[], None] = lambda: None) -> Found:
     """The card, from memory if this model was seen before; and a way to open the network when it is needed.
 
-    Its place in the atlas is claimed for it; UsageError where another source has it.
+    Its place in the atlas is claimed for it; UsageError where another source has it. `unknown` is called before a model is
+    opened that was not seen before.
     """
     request = request_of(plan)
     engine = engine_of(request)
@@ -95,6 +96,8 @@ def find(plan: Plan, atlas: Atlas, emit: Emit) -> Found:
         return memory.files(request) if request.memorable else loaded().files
 
     remembered = memory.recall(request)
+    if remembered is None:
+        unknown()
     card = remembered or loaded().card
     atlas.claim(card.slug, card.name, engine.identity(request))
     _tell(card, emit, remembered=remembered is not None)

@@ -70,7 +70,7 @@ def build_all(plans: Sequence[Plan], emit: Emit, *, command: str = "") -> events
 def _draw(plan: Plan, atlas: Atlas, pool: hands.Pool, emit: Emit, command: str) -> tuple[int, int, int]:
     """Draw what is missing of one model, and publish it; how many drawings are new, reused, failed."""
     store = Store(atlas.cache)
-    found = model.find(plan, atlas, emit)
+    found = model.find(plan, atlas, emit, unknown=lambda: pool.prepare(plan))
     scope = covered(plan, found.card, emit, atlas.cache)
     for section in plan.sections:
         section.subjects(scope)  # a wrong class or layer is told before anything is drawn

@@ -3,10 +3,12 @@
 import logging
 import os
 import signal
+import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,10 @@ THREADS = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
+# Workers of one machine are forked from a process that has imported what they need and has done nothing yet: they come at
+# once, and share its memory. Elsewhere than on Linux, frameworks do not bear that.
+FORKED = sys.platform == "linux"
+FORKING = {"distributed.worker.multiprocessing-method": "forkserver"}
 # TensorFlow's memory is not Dask's to move: a worker that is paused would wait for ever. The system's limit ends it.
 SETTINGS = {
     "distributed.worker.memory.target": False,
@@ -35,15 +41,35 @@ SETTINGS = {
 }
 
 
+def prepare(count: int, packages: Sequence[str]) -> None:
+    """Begin to import `packages` in a process from which that many workers will be forked, once for all of them; returns at
+    once. Where processes are not made like that, nothing.
+    """
+    if not FORKED:
+        return
+    import dask
+    from distributed.utils import get_mp_context
+
+    with dask.config.set(FORKING):
+        context = get_mp_context()
+        context.set_forkserver_preload(["distributed", "convreport.workers.hand", *packages])
+        before = {name: os.environ.get(name) for name in _environment(count)}
+        os.environ.update(_environment(count))  # read where they are imported
+        try:
+            forkserver.ensure_running()
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
 @contextmanager
 def local(count: int, memory: int, *, dashboard: bool) -> Iterator[Any]:
     """A client of that many processes of this machine, which end with it; `memory` bytes for all (0: no limit)."""
     import dask
     from distributed import Client, LocalCluster
 
-    each = str(max(cores() // count, 1))
-    before = {"distributed.nanny.pre-spawn-environ": dict.fromkeys(THREADS, each) | {"TF_CPP_MIN_LOG_LEVEL": "3"}}
-    settings = dask.config.set({**SETTINGS, **before})  # read while the cluster is made
+    before = {"distributed.nanny.pre-spawn-environ": _environment(count)}
+    settings = dask.config.set({**SETTINGS, **before, **(FORKING if FORKED else {})})  # read while the cluster is made
     with tempfile.TemporaryDirectory(prefix="convreport-", ignore_cleanup_errors=True) as folder, _quietly(), settings:
         cluster = LocalCluster(
             n_workers=count, threads_per_worker=1, processes=True, host=LOCAL, local_directory=folder,
@@ -80,6 +106,10 @@ def remote(address: str) -> Iterator[Any]:
             ) from None
         with client:
             yield client
+
+
+def _environment(count: int) -> dict[str, str]:
+    return dict.fromkeys(THREADS, str(max(cores() // count, 1))) | {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def _end(cluster: Any) -> None:

@@ -59,7 +59,8 @@ class Crew:
             self._survey()
         self._work()
         for job in surveyed:
-            self._foreman.add(self._task(job, ()))
+            for part in job.divided(len(self._foreman.workers)):
+                self._foreman.add(self._task(part, ()))
         self._work()
 
     # -- who is fit

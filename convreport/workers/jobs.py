@@ -41,8 +41,14 @@ class Job:
 
     def alone(self) -> list["Job"]:
         """One job a subject."""
-        pairs = zip(self.subjects, self.keys, strict=True)
-        return [Job(self.section, (subject,), (key,), self.whole) for subject, key in pairs]
+        return self.divided(len(self.subjects))
+
+    def divided(self, count: int) -> list["Job"]:
+        """As that many jobs of about as many subjects each, or as many as it has."""
+        size = -(-len(self.subjects) // max(count, 1))
+        starts = range(0, len(self.subjects), size)
+        pieces = [(self.subjects[first : first + size], self.keys[first : first + size]) for first in starts]
+        return [Job(self.section, subjects, keys, self.whole) for subjects, keys in pieces]
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ def served(small_atlas):
     server.server_close()
 
 
-@pytest.fixture(scope="session", params=["http", "file"])
+@pytest.fixture(scope="session", params=["http", pytest.param("file", marks=pytest.mark.slow)])
 def base(request, served, small_atlas):
+    """Where the site is opened from; test_site opens it from the disk by default, too."""
     return served if request.param == "http" else (small_atlas / "site").resolve().as_uri()
 
 

@@ -80,6 +80,7 @@ def walk(tmp_path_factory, convreport):
     return folder / "site"
 
 
+@pytest.mark.slow
 def test_one_can_walk_from_unit_to_unit_and_back(browser, walk):
     opened = browser.new_page()
     faults = []

@@ -16,6 +16,11 @@ PAGES = [
 ]
 
 
+@pytest.fixture(scope="module", params=["http", "file"])
+def base(request, served, small_atlas):
+    return served if request.param == "http" else (small_atlas / "site").resolve().as_uri()
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_opens_without_a_fault_and_every_picture_decodes(page, base, path):
     page.goto(f"{base}/{path}")
@@ -106,7 +111,7 @@ def test_search_finds_layers_and_pictures_also_from_file(page, base):
 
 
 @pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_nothing_is_wider_than_a_telephone(browser, served, path, scheme):
     context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
     opened = context.new_page()

@@ -154,7 +154,7 @@ def correlation(one, other):
 def test_filters_follow_the_published_loops(demo, name, plain, layer):
     """Deeper down the loops are chaotic: the plain one, started a millionth off, correlates 0.87 to 0.97 with itself."""
     recipe = RECIPES[name]
-    units = [2, 4, 7]
+    units = [2, 7]
     ascent = demo.ascend([channel(layer, unit) for unit in units], recipe, 0)
     referee = copy_of(demo.model, None)
     for place, unit in enumerate(units):
@@ -199,6 +199,7 @@ def test_multiscale_ends_at_the_sizes_of_its_source():
         assert sides(found)[-1] == side and found.blur == blur
 
 
+@pytest.mark.slow
 def test_jitter_follows_keras_vis(demo):
     """Forty of its 200 steps, on 96 pixels: started a millionth off, the plain loop correlates no better with itself."""
     from convreport.core.ascent.transforms import Moves

@@ -19,6 +19,7 @@ from convreport.core.base.errors import UsageError
 from convreport.core.network.card import Field
 from convreport.sections import kinds
 from tests import books
+from tests.unit.test_cli import run
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +77,14 @@ def test_what_does_not_fit_is_said_with_its_place(text, change, said):
     [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"\xff" + b, lambda b: b"[]"],
     ids=["cut", "empty", "no text", "list"],
 )
-def test_a_damaged_file_is_a_sentence_everywhere(atlas_copy, text, damage, convreport):
+def test_a_damaged_file_is_a_sentence_everywhere(atlas_copy, text, damage):
     file = atlas_copy / "docs/demo/atlas.json"
     file.write_bytes(damage(text))
     with pytest.raises(UsageError, match="is damaged, or no atlas"):
         read(file, kinds)
     for words in (("check", atlas_copy), ("export", atlas_copy), ("verify", atlas_copy)):
-        done = convreport(*words)
-        assert done.returncode == 2 and "is damaged" in done.stderr and "Traceback" not in done.stderr, words
+        done = run(*words)
+        assert done.exit_code == 2 and "is damaged" in done.stderr and "Traceback" not in done.stderr, words
 
 
 def test_another_format_is_told_apart_from_damage(text):

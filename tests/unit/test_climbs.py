@@ -136,6 +136,7 @@ def test_nan_starts_again_and_then_is_told():
     assert facts[0].verdict == "no response found" and facts[1].responds
 
 
+@pytest.mark.slow
 def test_class_patterns_convince_the_network_of_their_class(demo):
     made = demo.ascend([logit(index) for index in range(12)], FOURIER, 0)
     assert (made.scores > made.starts + 3).all()
@@ -195,6 +196,7 @@ def test_batches_shrink_with_the_memory_and_only_then(demo):
         assert batch_for(demo.card, ["block3_conv1"], stage, memory) == batch
 
 
+@pytest.mark.slow
 def test_the_pace_is_about_what_it_takes(demo_loaded):
     """Loosely: timing on a shared machine. tests/bench measures it."""
     import time

@@ -125,6 +125,7 @@ def test_a_damaged_record_does_not_stop_pruning(tmp_path):
         assert store.prune({"ab12"}) == 0 and store.get("ab12") is None
 
 
+@pytest.mark.slow
 def test_the_cache_is_measured_and_pruned_and_nothing_is_drawn_again(atlas_copy):
     store = Store(atlas_copy / "cache")
     store.put("ffff", pack(Drawing((Figure("noise", noise(), "noise"),), {})))

@@ -1,5 +1,7 @@
 """What a build would cost: said before, and near what it then costs."""
 
+import pytest
+
 from convreport.builder.forecast import _files
 from convreport.core.drawing.figures import Subject
 from tests.unit.test_cli import run
@@ -11,6 +13,7 @@ def test_tiles_share_sheets_and_other_pictures_have_files_of_their_own():
     assert _files([Subject(sample="x"), Subject(sample="y")], 4) == 8
 
 
+@pytest.mark.slow
 def test_doctor_says_what_a_build_would_cost_and_is_near_the_truth(small_atlas):
     done = run(
         "doctor",

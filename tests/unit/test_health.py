@@ -78,7 +78,7 @@ def test_a_healthy_network_has_no_alert(tmp_path):
     [
         ("first", zeroed),
         ("second", duplicated),
-        ("second", saturated),
+        pytest.param("second", saturated, marks=pytest.mark.slow),
         pytest.param("first", constant, marks=pytest.mark.slow),
         pytest.param("first", always_on, marks=pytest.mark.slow),
     ],

@@ -66,6 +66,7 @@ def test_npy_npz_and_tiff_of_many_channels_are_read(tmp_path):
     assert {name for name, _ in reading.skipped} == {"two.npz", "bad.npy"}
 
 
+@pytest.mark.slow
 def test_an_atlas_of_five_channels_shows_each(tmp_path):
     values = np.random.default_rng(0).uniform(0, 1, (40, 30, 5)).astype(np.float32)
     np.save(tmp_path / "scene.npy", values)

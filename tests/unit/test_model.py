@@ -126,6 +126,7 @@ def test_known_receptive_fields():
     assert fields["head"].whole
 
 
+@pytest.mark.slow
 def test_vgg16_shows_the_books_layers_by_default():
     from convreport.core.network import layers
     from convreport.engines.keras.load import load
@@ -167,6 +168,7 @@ def test_a_changed_head_leaves_the_digests_below_it_alone():
     assert before.digest != after.digest
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_tile_in_any_company(demo):
     """Tolerance: correlation of at least 0.999, the rounding that another slot of the batch brings."""
     recipe = find("fourier", "draft")
@@ -189,7 +191,7 @@ def test_the_default_recipe_raises_every_score_and_leaves_no_tile_grey(demo):
     assert (ascent.pictures.std((1, 2, 3)) > 10).all()
 
 
-@pytest.mark.parametrize(("name", "side"), [("book", 64), ("keras-example", 130)])
+@pytest.mark.parametrize(("name", "side"), [("book", 64), pytest.param("keras-example", 130, marks=pytest.mark.slow)])
 def test_the_published_recipes_raise_every_score_that_has_a_gradient(demo, name, side):
     """They climb what comes after the ReLU: a unit silent on noise stays where it is, as in their sources."""
     ascent = demo.ascend([channel("block2_conv2", unit) for unit in range(8)], RECIPES[name], 0)

@@ -48,7 +48,7 @@ def test_one_picture_is_drawn(words, size, said, tmp_path):
 def test_drawn_alone_it_is_the_tile_of_the_atlas(tmp_path, small_atlas):
     from convreport.core.drawing.store import Store
 
-    assert run("draw", "demo", "block3_conv1", "2", "-o", tmp_path / "t.png").exit_code == 0
+    assert run("draw", "demo", "block3_conv1", "2", "--preset", "draft", "-o", tmp_path / "t.png").exit_code == 0
     section, facts = facts_of(small_atlas)
     drawing = next(one for one in section["drawings"] if (one["layer"], one["unit"]) == ("block3_conv1", 2))
     store = Store(small_atlas / "cache")
@@ -95,7 +95,7 @@ def test_a_unit_that_no_layer_has_is_told_with_the_range(tmp_path):
 def test_class_patterns_have_names_and_a_place_on_the_models_page(small_atlas):
     section, facts = facts_of(small_atlas, "classes")
     assert [one["name"] for one in facts][:3] == ["disc", "ring", "star"] and len(facts) == 12
-    assert section["options"]["numbers"]["steps"] == 32
+    assert section["options"]["numbers"]["steps"] == 20
     for drawing in section["drawings"]:
         assert (small_atlas / "docs/demo" / drawing["figures"]["pattern"]["file"]).is_file()
     page = (small_atlas / "docs/demo/index.md").read_text()

@@ -121,6 +121,7 @@ def test_a_function_of_ones_own_is_measured():
         of_function(lambda x: x[:, :4], "m:cut", 3)
 
 
+@pytest.mark.slow
 def test_a_function_that_is_no_straight_line_is_called_in_looking_and_in_climbing(tmp_path):
     atlas = convreport.build(
         ZOO["functional"](),

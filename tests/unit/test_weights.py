@@ -99,6 +99,7 @@ def test_an_application_takes_weights_with_top_and_without(tmp_path):
         assert (here.numpy() == there.numpy()).all()
 
 
+@pytest.mark.slow
 def test_a_factory_beside_the_user_is_found(tmp_path, convreport):
     (tmp_path / "my_nets.py").write_text("from tests.zoo import made_for_tests\n")
     done = convreport("layers", "my_nets:made_for_tests", cwd=tmp_path, env={"PYTHONPATH": str(Path.cwd())})
