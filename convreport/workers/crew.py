@@ -57,7 +57,6 @@ class Crew:
         surveyed = [job for job in jobs if job.surveys]
         if surveyed:
             self._survey()
-        self._work()
         for job in surveyed:
             for part in job.divided(len(self._foreman.workers)):
                 self._foreman.add(self._task(part, ()))

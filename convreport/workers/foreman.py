@@ -189,8 +189,10 @@ class Foreman:
             if not worker.out and self._suspects:
                 worker.suspect = True
                 self._send([self._suspects.popleft()], address)
-            while len(worker.out) < AHEAD and not worker.suspect and (bundle := self._next(worker)):
-                self._send(bundle, address)
+        for ahead in range(AHEAD):  # nobody gets a second one while another has none
+            for address, worker in self._workers.items():
+                if len(worker.out) == ahead and not worker.suspect and (bundle := self._next(worker)):
+                    self._send(bundle, address)
 
     def _next(self, worker: _Worker) -> list[Task]:
         """Of the worker's own group; else of one that nobody has begun; else of the one with most left."""

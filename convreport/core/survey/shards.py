@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby, islice
 from typing import Any, Protocol
 
@@ -13,12 +15,14 @@ from convreport.core.base.kinds import Array
 from convreport.core.network import kernels
 from convreport.core.network.circuits import Circuits
 from convreport.core.pictures.sample import Sample
-from convreport.core.seam import Network
+from convreport.core.seam import Network, Responses
 from convreport.core.survey.tally import ALIKE, MOST_PAIRS, Pairs, Tally
 
 BLOCK = 64  # pictures that are read while those before them are looked at
 SHARD = 128  # pictures that are tallied by themselves: sums are joined shard by shard, so they do not depend on who made them
 BATCH = 16  # pictures of 224 x 224 a call of the network; fewer larger ones, more small ones up to a block
+
+Read = tuple[Array, bool] | str  # what the network reads of a picture, and whether it is fed as it is; or why it cannot
 
 
 @dataclass(frozen=True)
@@ -99,14 +103,15 @@ class Here:
     def parts(self, examples: Pictures, asked: Pass, starts: Sequence[int]) -> Iterator[Part]:
         """One after the other."""
         if starts:
-            blocks = _blocks(examples, starts[0], examples.count)
+            blocks = _blocks(self._net, examples, asked.fit, starts[0], examples.count)
             for _ in starts:
                 yield _tallied(self._net, examples, asked, islice(blocks, SHARD // BLOCK))
 
 
 def shard(net: Network, examples: Pictures, asked: Pass, first: int) -> Part:
     """What came of the shard that begins with that picture."""
-    return _tallied(net, examples, asked, _blocks(examples, first, min(first + SHARD, examples.count)))
+    last = min(first + SHARD, examples.count)
+    return _tallied(net, examples, asked, _blocks(net, examples, asked.fit, first, last))
 
 
 def suspects(net: Network, layers: Sequence[str]) -> dict[str, Pairs]:
@@ -120,24 +125,33 @@ def suspects(net: Network, layers: Sequence[str]) -> dict[str, Pairs]:
     return found
 
 
-def _tallied(
-    net: Network, examples: Pictures, asked: Pass, blocks: Iterable[tuple[list[int], list[Sample | None]]]
-) -> Part:
+def _tallied(net: Network, examples: Pictures, asked: Pass, blocks: Iterable[tuple[list[int], list[Read]]]) -> Part:
+    """While a batch is tallied the network sees the next one."""
     part = Part.empty({path: net.card.layer(path).units for path in asked.layers}, asked)
     place = {said: index for index, said in enumerate(asked.groups)}
-    for numbers, block in blocks:
-        for some, planes, raw in _together(numbers, _read_by(net, block, asked.fit, part)):
-            groups = np.array([place.get(examples.said(number), -1) for number in some])
-            _tally(part, net, planes, raw, np.array(some), groups)
+    seen: Future[Any] | None = None
+    shown: list[int] = []
+
+    def tally() -> None:
+        if seen is not None:
+            groups = np.array([place.get(examples.said(number), -1) for number in shown])
+            _tally(part, net, seen.result(), np.array(shown), groups)
+
+    with ThreadPoolExecutor(1) as pool:
+        for numbers, planes, raw in _batches(blocks, part):
+            coming = pool.submit(copy_context().run, partial(net.observe, planes, list(part.tallies), raw=raw))
+            tally()
+            seen, shown = coming, numbers
+        tally()
     return part
 
 
-def _blocks(examples: Pictures, begin: int, end: int) -> Iterator[tuple[list[int], list[Sample | None]]]:
+def _blocks(net: Network, examples: Pictures, fit: str, begin: int, end: int) -> Iterator[tuple[list[int], list[Read]]]:
     """The pictures' numbers and what was read, BLOCK by BLOCK; the next block is read while this one is looked at."""
 
-    def read(first: int) -> tuple[list[int], list[Sample | None]]:
+    def read(first: int) -> tuple[list[int], list[Read]]:
         numbers = list(range(first, min(first + BLOCK, end)))
-        return numbers, list(examples.samples(numbers))
+        return numbers, [_read(net, sample, fit) for sample in examples.samples(numbers)]
 
     starts = list(range(begin, end, BLOCK))
     with ThreadPoolExecutor(1) as pool:
@@ -149,43 +163,41 @@ def _blocks(examples: Pictures, begin: int, end: int) -> Iterator[tuple[list[int
             yield block
 
 
-def _read_by(net: Network, block: Sequence[Sample | None], fit: str, part: Part) -> list[tuple[Array, bool] | None]:
-    """What the network reads of each picture; None, counted, for what it cannot."""
-    read: list[tuple[Array, bool] | None] = []
-    for sample in block:
-        try:
-            read.append(None if sample is None else (net.read(sample, fit), sample.raw))
-            reason = "it cannot be read as a picture"
-        except ImageError as error:
-            read.append(None)
-            reason = error.message
-        if read[-1] is None:
-            part.skipped += 1
-            part.reason = part.reason or reason
-    return read
+def _read(net: Network, sample: Sample | None, fit: str) -> Read:
+    if sample is None:
+        return "it cannot be read as a picture"
+    try:
+        return net.read(sample, fit), sample.raw
+    except ImageError as error:
+        return error.message
 
 
-def _together(
-    numbers: Sequence[int], read: Sequence[tuple[Array, bool] | None]
-) -> Iterator[tuple[list[int], Array, bool]]:
-    """Pictures of one size in batches: their numbers, what is read of them, and whether they are fed as they are."""
-    known = [(number, *one) for number, one in zip(numbers, read, strict=True) if one is not None]
-    known.sort(key=lambda one: (one[1].shape, one[2], one[0]))
-    for (_, raw), group in groupby(known, key=lambda one: (one[1].shape, one[2])):
-        same = list(group)
-        area = same[0][1].shape[0] * same[0][1].shape[1]
-        size = min(max(BATCH * 224 * 224 // area, 1), BLOCK)
-        for first in range(0, len(same), size):
-            some = same[first : first + size]
-            yield [one[0] for one in some], np.stack([one[1] for one in some]), raw
+def _batches(blocks: Iterable[tuple[list[int], list[Read]]], part: Part) -> Iterator[tuple[list[int], Array, bool]]:
+    """Pictures of one size in batches: their numbers, what is read of them, and whether they are fed as they are; those that
+    cannot be read are counted.
+    """
+    for numbers, block in blocks:
+        known = []
+        for number, one in zip(numbers, block, strict=True):
+            if isinstance(one, str):
+                part.skipped += 1
+                part.reason = part.reason or one
+            else:
+                known.append((number, *one))
+        known.sort(key=lambda one: (one[1].shape, one[2], one[0]))
+        for (_, raw), group in groupby(known, key=lambda one: (one[1].shape, one[2])):
+            same = list(group)
+            area = same[0][1].shape[0] * same[0][1].shape[1]
+            size = min(max(BATCH * 224 * 224 // area, 1), BLOCK)
+            for first in range(0, len(same), size):
+                some = same[first : first + size]
+                yield [one[0] for one in some], np.stack([one[1] for one in some]), raw
 
 
-def _tally(part: Part, net: Network, planes: Array, raw: bool, numbers: Array, groups: Array) -> None:
-    left = [path for path in part.tallies if path not in part.failures]
-    if not left:
-        return
-    seen = net.observe(planes, list(part.tallies), raw=raw)
-    for path in left:
+def _tally(part: Part, net: Network, seen: Mapping[str, Responses], numbers: Array, groups: Array) -> None:
+    for path in part.tallies:
+        if path in part.failures:
+            continue
         if path not in seen:
             part.failures[path] = f"{net.card.name} never ran the layer {path}."
         elif not (np.isfinite(seen[path].most).all() and np.isfinite(seen[path].least).all()):

@@ -171,21 +171,30 @@ class Tally:
 
     def _keep_best(self, seen: Responses, numbers: Array) -> None:
         """Only what enters the best is looked for on its map: that becomes rare soon."""
-        entering = seen.most > self.best[:, -1]
-        for unit in np.flatnonzero(entering.any(0)):
-            new = np.flatnonzero(entering[:, unit])
-            places = [_first_peak(seen.maps[picture, :, :, unit]) for picture in new]
-            values = np.concatenate([self.best[unit], seen.most[new, unit]])
-            who = np.concatenate([self.who[unit], numbers[new]])
-            cells = np.concatenate([self.cells[unit], np.array(places, np.int32)])
-            order = _strongest(values, who)
-            self.best[unit], self.who[unit], self.cells[unit] = values[order], who[order], cells[order]
+        units = np.flatnonzero((seen.most >= self.best[:, -1]).any(0))
+        values = np.concatenate([self.best[units], seen.most[:, units].T], 1)
+        who = np.concatenate([self.who[units], np.broadcast_to(numbers, (len(units), len(numbers)))], 1)
+        cells = np.concatenate([self.cells[units], np.zeros((len(units), len(numbers), 4), np.int32)], 1)
+        order = _strongest(values, who)
+        for picture in np.unique(order[order >= KEPT]) - KEPT:
+            entering = np.flatnonzero((order == KEPT + picture).any(1))
+            cells[entering, KEPT + picture] = _first_peaks(seen.maps[picture], units[entering])
+        self.best[units], self.who[units] = (np.take_along_axis(known, order, 1) for known in (values, who))
+        self.cells[units] = np.take_along_axis(cells, order[..., None], 1)
 
     def _correlate(self, maps: Array) -> None:
-        for row, (first, second, _) in enumerate(self.suspects):
-            x = maps[..., first].astype(np.float64) - self.origin[first]
-            y = maps[..., second].astype(np.float64) - self.origin[second]
-            self.pairs[row] += (x.size, x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum())
+        """The sums of all pairs at once: those of products stand in the matrix of every column with every column."""
+        if not self.suspects:
+            return
+        asked, place = np.unique([pair[:2] for pair in self.suspects], return_inverse=True)
+        first, second = place.reshape(-1, 2).T
+        for picture in maps:
+            columns = picture.reshape(-1, picture.shape[-1])[:, asked].astype(np.float64) - self.origin[asked]
+            sums, products = columns.sum(0), columns.T @ columns
+            squares = products.diagonal()
+            count = np.full(len(first), len(columns))
+            rows = (count, sums[first], sums[second], squares[first], squares[second], products[first, second])
+            self.pairs += np.stack(rows, 1)
 
     def joined(self, other: "Tally") -> "Tally":
         """That of both sets of pictures, which have none in common.
@@ -264,9 +273,11 @@ def _strongest(values: Array, who: Array) -> Array:
     return np.lexsort((known, -values))[..., :KEPT]
 
 
-def _first_peak(plane: Array) -> tuple[int, int, int, int]:
-    row, column = divmod(int(plane.argmax()), plane.shape[1])
-    return row, column, plane.shape[0], plane.shape[1]
+def _first_peaks(maps: Array, units: Array) -> Array:
+    """Where on (rows, columns, units) maps some units answer most: (n, 4), row, column, rows, columns."""
+    rows, columns = maps.shape[:2]
+    row, column = np.divmod(maps.reshape(rows * columns, -1)[:, units].argmax(0), columns)
+    return np.stack([row, column, np.full(len(units), rows), np.full(len(units), columns)], 1)
 
 
 def _correlation(sums: Array) -> float:
