@@ -197,7 +197,8 @@ class Filters(Section[PatternFacts, Patterns]):
     def words_of_units(cls, book: Book) -> Iterable[tuple[str, int, str]]:
         """How specific its pattern is."""
         for one in cls.drawn(book):
-            yield one.layer or "", one.unit or 0, one.facts.verdict
+            if one.facts.verdict:
+                yield one.layer or "", one.unit or 0, one.facts.verdict
 
     @classmethod
     def social(cls, book: Book) -> Mosaic | None:
