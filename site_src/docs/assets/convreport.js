@@ -167,16 +167,19 @@
     if (view.address) setAddress(view.address);
   }
 
-  /** Keep a tile as a PNG at its own size; where a page from a file may not read its pictures, the sheet it is on. */
+  /** Keep a tile as a PNG at its own size; a page from a file may not read its pictures: there the sheet with it is opened. */
   function saved({ name, sheet, tile: { file, place }, up }) {
-    const keep = (href, called) => el("a", { href, download: called }).click();
     const whole = new Image();
     whole.onload = () => {
       const [height, width] = sheet.tile;
       const canvas = el("canvas", { width, height });
       const [row, column] = [Math.floor(place / sheet.columns), place % sheet.columns];
       canvas.getContext("2d").drawImage(whole, column * width, row * height, width, height, 0, 0, width, height);
-      try { keep(canvas.toDataURL("image/png"), `${name}.png`); } catch { keep(whole.src, `${name}-and-others.webp`); }
+      try {
+        el("a", { href: canvas.toDataURL("image/png"), download: `${name}.png` }).click();
+      } catch {
+        el("a", { href: whole.src, target: "_blank", rel: "noopener" }).click();
+      }
     };
     whole.src = source(up, file.file);
   }
