@@ -153,7 +153,7 @@ class Filters(Section[PatternFacts, Patterns]):
         if not done:
             return None
         wide = isqrt(2 * len(best))  # about twice as wide as high, and no row left unfinished
-        high = max(min(round(wide / 2), len(best) // wide), 1)
+        high = min(-(-wide // 2), len(best) // wide)
         social = press.mosaic("figures/social.jpg", best[-wide * high :], wide, side=SOCIAL // wide)
         return Patterns(rows, press.mosaic("figures/cover.webp", best, 10, side=SIDE), social)
 

@@ -27,7 +27,7 @@ def test_every_page_announces_its_title_and_a_picture_that_is_there(small_atlas)
             assert min(picture.size) >= 96
     assert announced(site / "demo/pictures/ring.html")["og:image"].endswith("overlay0.webp")
     with Image.open(site / "demo" / announced(site / "demo/index.html")["og:image"]) as picture:
-        assert picture.format == "JPEG" and 1.7 <= picture.width / picture.height <= 2.2
+        assert picture.format == "JPEG" and 1.6 <= picture.width / picture.height <= 2.2
     assert not (site / "assets/theme").exists(), "the theme's part is no page"
 
 

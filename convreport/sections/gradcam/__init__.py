@@ -167,7 +167,8 @@ class GradCam(Section[CamFacts, None]):
         """How many pictures it got right, where their true class is known."""
         judged = verdicts.judged(cls.drawn(book))
         if judged is not None:
-            yield f"classifies {judged.right} of {judged.all} pictures of known class correctly"
+            pictures = "picture" if judged.all == 1 else "pictures"
+            yield f"classifies {judged.right} of {judged.all} {pictures} of known class correctly"
 
     @classmethod
     def cells(cls, book: Book) -> Iterable[Cell]:
