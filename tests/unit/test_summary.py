@@ -66,8 +66,8 @@ def test_a_verdict_is_one_sentence_of_what_sections_found():
     made = book(
         filters=[pattern("x", 0), pattern("x", 1)],
         gradcam=[
-            cam("a", [answer(1, 0.6), answer(2, 0.4)], truth=2),
-            cam("b", [answer(1, 0.9), answer(2, 0.1)], truth=1),
+            cam("a", [answer(1, 0.6), answer(2, 0.4)], truth=2, right=False),
+            cam("b", [answer(1, 0.9), answer(2, 0.1)], truth=1, right=True),
         ],
     )
     said = together.verdict(made)
