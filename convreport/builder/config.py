@@ -221,7 +221,7 @@ def _tables(value: Any) -> dict[str, dict[str, Any]]:
 _KINDS: dict[str, Callable[[Any], Any]] = {
     "model": _text, "name": _text, "out": _path, "images": _words, "max_images": _whole, "examples": _words,
     "max_examples": _whole, "layers": _words, "all_layers": _flag, "filters": _filters, "sections": _words,
-    "skip": _words, "weights": _text, "preprocess": _text, "fit": _text, "templates": _path, "seed": _whole,
+    "skip": _words, "weights": _text, "preprocess": _text, "fit": _text, "templates": _path, "site_url": _text, "seed": _whole,
     "fresh": _flag, "strict": _flag, "options": _tables, "arch": _text, "no_top": _flag, "custom": _words,
     "unsafe": _flag, "input_shape": _shape, "input": _words, "output": _text, "labels": _path, "truth": _path, "precision": _text,
     "memory": _text, "budget": _text, "workers": _text, "dashboard": _flag, "recipes": _tables,

@@ -39,6 +39,7 @@ class Plan:
     preprocess: str = "auto"
     fit: str = "stretch"
     templates: Path | None = None
+    site_url: str = ""
     seed: int = 0
     fresh: bool = False
     strict: bool = False

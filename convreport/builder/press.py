@@ -96,7 +96,8 @@ class Press:
     ) -> Mosaic | None:
         """Some stored tiles as one published picture; None if there are none.
 
-        `side` brings tiles of different layers to one size; 0 leaves them as they are. `boxes` cuts a part out of each.
+        `side` brings tiles of different layers to one size; 0 leaves them as they are. `boxes` cuts a part out of each. A file
+        that is named .jpg is a JPEG.
         """
         if not figures:
             return None
@@ -113,7 +114,8 @@ class Press:
                 sized = [pixels.enlarge(tile, side) for tile in tiles]
             else:
                 sized = [pixels.resize_picture(tile, side, side) for tile in tiles]
-            return pixels.encode(pixels.tile(np.stack(sized), columns), kind)
+            whole = pixels.tile(np.stack(sized), columns)
+            return pixels.encode_jpeg(whole, 85) if file.endswith(".jpg") else pixels.encode(whole, kind)
 
         self._file(file, digest(names, columns, side, boxes), make)
         return Mosaic(file, (-(-len(figures) // columns) * side, columns * side))

@@ -20,7 +20,7 @@ OF_FILES = (
     "labels",
     "truth",
 )  # said as they were, or as whole paths where they name a file
-LEFT_OUT = ("sections", "at_hand", "fresh", "strict", "templates", "out", "workers", "dashboard")
+LEFT_OUT = ("sections", "at_hand", "fresh", "strict", "templates", "site_url", "out", "workers", "dashboard")
 
 
 def remember(atlas: Atlas, slug: str, plan: Plan) -> None:

@@ -9,7 +9,7 @@ from convreport.builder.plan import Plan
 from convreport.core.base.codec import to_json
 
 UNTOLD = (
-    "out", "templates", "sections", "fresh", "strict", "at_hand", "workers", "dashboard",
+    "out", "templates", "site_url", "sections", "fresh", "strict", "at_hand", "workers", "dashboard",
     "recipe", "preset",  # sections tell of recipes
 )  # fmt: skip
 

@@ -102,6 +102,7 @@ def build(
     memory: options.Memory = None,
     set_: options.Set = None,
     templates: options.Templates = None,
+    site_url: options.SiteUrl = None,
     seed: options.Seed = None,
     fresh: options.Fresh = None,
     strict: options.Strict = None,

@@ -15,7 +15,12 @@ Templates = Annotated[Optional[Path], typer.Option(help="A folder of templates l
 Quiet = Annotated[bool, typer.Option("--quiet", help="Only warnings and the end.")]
 
 
-def site(folder: options.Folder = Path("atlas"), templates: Templates = None, quiet: Quiet = False) -> None:
+def site(
+    folder: options.Folder = Path("atlas"),
+    templates: Templates = None,
+    site_url: options.SiteUrl = None,
+    quiet: Quiet = False,
+) -> None:
     """Make pages and site from what is stored; needs no TensorFlow."""
     from convreport.book.folder import Atlas
     from convreport.builder import pipeline
@@ -24,7 +29,7 @@ def site(folder: options.Folder = Path("atlas"), templates: Templates = None, qu
     with sentences(), console.listening(as_json=False, quiet=quiet) as emit:
         atlas = Atlas.open(folder, create=False)
         with atlas.locked():
-            index = pipeline.make_site(atlas, templates, emit)
+            index = pipeline.make_site(atlas, templates, emit, site_url or "")
         console.say(f"open {index}")
 
 

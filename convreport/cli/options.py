@@ -60,6 +60,10 @@ Set = Annotated[
     Optional[list[str]], typer.Option("--set", help="SECTION.OPTION=VALUE; `convreport sections` lists them.")
 ]
 Templates = Annotated[Optional[Path], typer.Option(help="A folder of templates laid over ours, file by file.")]
+SiteUrl = Annotated[
+    Optional[str],
+    typer.Option(help="The address at which the site will stand, for previews of links to it; kept; none: forget it."),
+]
 
 Forecast = Annotated[
     bool, typer.Option("--forecast", help="Draw a little of each section, and say what all of it would cost.")

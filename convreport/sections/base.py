@@ -148,6 +148,11 @@ class Section(ABC, Generic[F, H]):
         return ()
 
     @classmethod
+    def verdict(cls, book: Book) -> Iterable[str]:
+        """What it says of the model in the one sentence that stands first: "classifies 4 of 4 pictures correctly"."""
+        return ()
+
+    @classmethod
     def cells(cls, book: Book) -> Iterable[Cell]:
         """Its columns of the table of many models."""
         return ()
@@ -183,6 +188,11 @@ class Section(ABC, Generic[F, H]):
         return None
 
     @classmethod
+    def social(cls, book: Book) -> Mosaic | None:
+        """The picture by which messengers announce a link to the model: a JPEG, twice as wide as high."""
+        return None
+
+    @classmethod
     def face(cls, book: Book, sample: str) -> ShownFigure | None:
         """What stands for a picture on the model's page."""
         return None
@@ -202,6 +212,11 @@ class Section(ABC, Generic[F, H]):
         """What the viewer needs of the units of a layer, as JSON, in the order of the sheets."""
         some = [one for one in cls.drawn(book) if one.layer == layer and one.unit is not None]
         return [{"unit": one.unit, **to_json(one.facts)} for one in some]
+
+    @classmethod
+    def words_of_units(cls, book: Book) -> Iterable[tuple[str, int, str]]:
+        """Words by which a reader may look for a unit: (layer, unit, word), such as the class or part that it detects."""
+        return ()
 
     @classmethod
     def contact(cls, book: Book) -> Iterable[Strip]:

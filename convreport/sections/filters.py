@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from math import isqrt
 from typing import Any, ClassVar
 
 from convreport.book.values import Book, Drawing, Mosaic
@@ -13,7 +14,7 @@ from convreport.core.drawing import figures
 from convreport.core.drawing.drawn import SectionDrawn
 from convreport.core.drawing.figures import PageKind, Subject
 from convreport.core.drawing.scope import Scope
-from convreport.core.drawing.store import StoredFigure
+from convreport.core.drawing.store import Record, StoredFigure
 from convreport.core.network import layers
 from convreport.core.network.units import must_exist, pick
 from convreport.core.seam import Network
@@ -25,6 +26,7 @@ from convreport.sections.telling import Line, Measured, Rule, Shift, Spot, Units
 
 COVER = 40  # tiles of the picture that stands for the model on the home page
 ROW = 8  # tiles of a row
+SOCIAL = 1200  # pixels across the picture for previews of links
 SIDE = 96  # pixels of a tile that stands among tiles of other layers
 
 
@@ -37,10 +39,13 @@ class PatternFacts(TileFacts):
 
 @dataclass(frozen=True)
 class Patterns:
-    """Eight units of each layer, from strong to middling, and the strong ones of all layers in one picture."""
+    """Eight units of each layer, from strong to middling, and strong ones of all layers in one picture, and in another for
+    previews of links.
+    """
 
     rows: Mapping[str, Mosaic]
     cover: Mosaic | None = None
+    social: Mosaic | None = None
 
 
 @dataclass(frozen=True)
@@ -138,14 +143,25 @@ class Filters(Section[PatternFacts, Patterns]):
         strong: dict[str, list[StoredFigure]] = {}
         for layer, group in groupby(done, key=lambda one: one.subject.layer or ""):
             records = [one.record for one in group if one.record is not None]
-            records.sort(key=lambda record: -self.facts_of(record).height)
+            records.sort(key=self._place)
             strong[layer] = [record.figures[0] for record in records[: -(-len(records) * 3 // 4)]]
             place = f"figures/filters/{press.slugs[layer]}-row.webp"
             if row := press.mosaic(place, _spread(strong[layer], ROW), ROW):
                 rows[layer] = row
         per_layer = -(-COVER // max(len(strong), 1))
         best = [figure for some in strong.values() for figure in _spread(some, per_layer)][-COVER:]
-        return Patterns(rows, press.mosaic("figures/cover.webp", best, 10, side=SIDE)) if done else None
+        if not done:
+            return None
+        wide = isqrt(2 * len(best))  # about twice as wide as high, and no row left unfinished
+        high = min(-(-wide // 2), len(best) // wide)
+        social = press.mosaic("figures/social.jpg", best[-wide * high :], wide, side=SOCIAL // wide)
+        return Patterns(rows, press.mosaic("figures/cover.webp", best, 10, side=SIDE), social)
+
+    @classmethod
+    def _place(cls, record: Record) -> tuple[bool, float]:
+        """What orders the units of a layer: tiles that excite many others more come last, then the height reached."""
+        facts = cls.facts_of(record)
+        return facts.verdict == "unspecific", -facts.height
 
     # -- telling
 
@@ -168,6 +184,27 @@ class Filters(Section[PatternFacts, Patterns]):
         grey = sum(not one.facts.responds for one in drawn)
         if grey:
             yield Line(f"no pattern found for {grey} of {len(drawn)} units", "notable")
+
+    @classmethod
+    def verdict(cls, book: Book) -> Iterable[str]:
+        """How many of its patterns speak of their own unit."""
+        ranked = [one.facts for one in cls.drawn(book) if one.facts.rank]
+        if ranked:
+            own = sum(one.verdict == "specific" for one in ranked)
+            yield f"has a pattern of its own for {own} of the {len(ranked)} units shown"
+
+    @classmethod
+    def words_of_units(cls, book: Book) -> Iterable[tuple[str, int, str]]:
+        """How specific its pattern is."""
+        for one in cls.drawn(book):
+            if one.facts.verdict:
+                yield one.layer or "", one.unit or 0, one.facts.verdict
+
+    @classmethod
+    def social(cls, book: Book) -> Mosaic | None:
+        """The cover in the proportions of previews."""
+        chapter = cls.chapter(book)
+        return chapter.highlights.social if chapter is not None and chapter.highlights is not None else None
 
     @classmethod
     def cover(cls, book: Book) -> Mosaic | None:

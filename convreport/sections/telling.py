@@ -10,7 +10,8 @@ LISTED = 24  # units named in a line
 FEW = 100  # pictures, below which an alert about units is called a hint
 
 # Places on the pages and in what is handed over, each a block of a section's template:
-# `head`, `gallery`, `evidence` of the model's page; `layer`, `picture`, `class`; `heatmap` beside one heatmap;
+# `layers` (its first screen), `head`, `gallery`, `evidence` of the model's page; `layer`, `picture`, `class`;
+# `heatmap` beside one heatmap;
 # `card` below a picture on the model's page; `report_head`, `report`, `report_picture` of the one-file report;
 # `comment_head`, `comment` of the summary for a pull request. Pages of its own are blocks that it names itself.
 Place = str

@@ -37,6 +37,19 @@ def summary(book: Book) -> list[Line]:
     return [*lines, Line(failed, "bad") if book.failed else Line("nothing failed")]
 
 
+def verdict(book: Book) -> str:
+    """A model in one sentence, without markup."""
+    clauses = [clause for kind in registry().values() for clause in kind.verdict(book)]
+    serious = sum(not one.mild for one in alerts(book))
+    if serious:
+        clauses.append(f"raises {serious} alert{'s' if serious != 1 else ''}")
+    elif not unmeasured(book):
+        clauses.append("raises no alert")
+    if not clauses:
+        return f"{book.name} predicts {book.answers}."
+    return f"{book.name} {', '.join(clauses[:-1])}{' and ' if len(clauses) > 1 else ''}{clauses[-1]}."
+
+
 def cells(book: Book) -> dict[str, Cell]:
     """What is measured of a model for the table of many, by column."""
     return {cell.column: cell for kind in registry().values() for cell in kind.cells(book)}
@@ -45,6 +58,27 @@ def cells(book: Book) -> dict[str, Cell]:
 def cover(book: Book) -> Mosaic | None:
     """The picture that stands for the model."""
     return next((found for kind in registry().values() if (found := kind.cover(book))), None)
+
+
+def social(book: Book) -> Mosaic | None:
+    """The picture by which a link to the model is announced."""
+    return next((found for kind in registry().values() if (found := kind.social(book))), None)
+
+
+def unit_index(book: Book) -> dict[str, Any]:
+    """What the viewer needs to look for units: of each layer with a page its units, and the words that stand for each."""
+    shown: dict[str, dict[int, list[str]]] = {path: {} for path in book.paged}
+    for chapter in book.sections:
+        for sheet in chapter.sheets:
+            units = shown.get(sheet.layer, {})
+            units |= {unit: [] for one in sheet.files for unit in one.units if unit not in units}
+    for kind in registry().values():
+        for layer, unit, word in kind.words_of_units(book):
+            if word not in (words := shown.get(layer, {}).get(unit, [word])):
+                words.append(word)
+    return {
+        "layers": [{"name": path, "slug": book.slugs[path], "units": units} for path, units in shown.items() if units]
+    }
 
 
 def face(book: Book, sample: str) -> ShownFigure | None:

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from convreport.book.comparison.folder import FOLDER, all_of
 from convreport.book.folder import Atlas
 from convreport.book.values import Book
 from convreport.core.base import assets
-from convreport.core.base.errors import SiteError
+from convreport.core.base.errors import SiteError, UsageError
 from convreport.core.base.files import digest, tree_digest, write_atomically, write_text
 from convreport.sections import registry
 
@@ -22,6 +23,37 @@ HEADER = "# Written by convreport. `mkdocs build` here, with mkdocs-material ins
 
 
 STAMP = ".convreport"  # in a site: the digest of all that it was made from
+
+
+def move(atlas: Atlas, address: str) -> None:
+    """Note where the site will stand, which the previews of links need; "none" forgets it. UsageError for no address.
+
+    It is kept in mkdocs.yml from then on.
+    """
+    if not address:
+        return
+    parts = urlsplit(address)
+    if address != "none" and (
+        parts.scheme not in ("http", "https") or not parts.netloc or re.search(r"[\s\"'<>]", address)
+    ):
+        raise UsageError(
+            f"The site cannot stand at '{address}'.", "Say --site-url https://NAME.github.io/REPOSITORY/, or none."
+        )
+    if (whole := "" if address == "none" else address.rstrip("/") + "/") != standing(atlas):
+        write_text(atlas.out / "mkdocs.yml", HEADER + _standing_at(whole))
+
+
+def standing(atlas: Atlas) -> str:
+    """The address that was noted for the site; empty where none was."""
+    try:
+        found = re.search(r"^site_url: '(.*)'$", (atlas.out / "mkdocs.yml").read_text("utf-8"), re.M)
+    except OSError:
+        return ""
+    return found[1] if found else ""
+
+
+def _standing_at(address: str) -> str:
+    return f"site_url: {_quoted(address, html=False)}\n" if address else ""
 
 
 def is_stale(atlas: Atlas) -> bool:
@@ -37,7 +69,7 @@ def build(atlas: Atlas, books: Sequence[Book]) -> None:
     The new site takes the place of the old one when it is whole.
     """
     base = (assets.folder("site_src") / "mkdocs.yml").read_text("utf-8")
-    write_text(atlas.out / "mkdocs.yml", HEADER + base + _nav(atlas.docs, books))
+    write_text(atlas.out / "mkdocs.yml", HEADER + _standing_at(standing(atlas)) + base + _nav(atlas.docs, books))
     fresh = (atlas.cache / "site").absolute()
     shutil.rmtree(fresh, ignore_errors=True)
     words = ["--strict", "--quiet", "--config-file", "mkdocs.yml", "--site-dir", str(fresh)]
@@ -89,6 +121,7 @@ def _state(atlas: Atlas) -> str:
     return digest(
         tree_digest(atlas.docs, atlas.cache / "docs.json"),
         base.read_text("utf-8"),
+        standing(atlas),
         version("mkdocs-material"),
         version("mkdocs"),
     )

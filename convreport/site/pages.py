@@ -40,6 +40,10 @@ def compose(
     changes = [(one, words.summary(one)) for one in comparisons]
     home: dict[str, Any] = {"books": books, "covers": covers, "summaries": summaries, "changes": changes}
     home["table"] = _table(books) if len(books) > 1 else None
+    home["verdicts"] = {book.slug: together.verdict(book) for book in books}
+    named = ", ".join(book.name for book in books) or "networks"
+    home["description"] = f"What the layers, units and decisions of {named} look like."
+    home["image"] = _announced(books[0]) if books else ""
     pages = [
         _page(environment, "home.md", "index.md", "Model atlas", **home),
         _page(environment, "reproduction.md", "reproduction.md", "Reproduction", books=books),
@@ -77,6 +81,7 @@ class _Model:
             "strip": strip(book.model.layers),
             "of": "" if alone else book.name,  # layers of several models share their names
             "up": "../",
+            "image": _announced(book),
         }
 
     def overview(self) -> Page:
@@ -85,6 +90,10 @@ class _Model:
         more = {
             "report": self._report,
             "summary": together.summary(self._book),
+            "cover": together.cover(self._book),
+            "verdict": together.verdict(self._book),
+            "description": together.verdict(self._book),
+            "units": viewer.UNITS,
             "faces": faces,
             "up": "",
             "changes": self._changes,
@@ -108,18 +117,29 @@ class _Model:
                 "after": paged[position + 1] if position + 1 < len(paged) else None,
             }
             layer = self._book.layers[path]
-            near = {**neighbours, "strip": around(self._common["strip"], path)}
+            near = {
+                **neighbours,
+                "description": f"What the {layer.units} units of {path} in {self._book.name} respond to.",
+                "strip": around(self._common["strip"], path),
+            }
             yield self._page("layer.md", f"layers/{self._book.slugs[path]}.md", path, layer=layer, **near)
 
     def picture_pages(self) -> Iterator[Page]:
         """One page a sample."""
         for sample in self._book.samples:
-            yield self._page("picture.md", f"pictures/{sample.slug}.md", sample.name, sample=sample)
+            face = together.face(self._book, sample.slug)
+            more = {
+                "image": f"{self._book.slug}/{face.file if face is not None else sample.file}",
+                "description": f"What {self._book.name} sees in the picture {sample.name}.",
+            }
+            yield self._page("picture.md", f"pictures/{sample.slug}.md", sample.name, sample=sample, **more)
 
     def class_pages(self) -> Iterator[Page]:
         """One page a class that anything is said of."""
         for found in self._common["classes"].values():
-            yield self._page("class.md", f"classes/{found.slug}.md", wording.readable(found.name), found=found)
+            name = wording.readable(found.name)
+            said = f"What {self._book.name} takes for {name}, and why."
+            yield self._page("class.md", f"classes/{found.slug}.md", name, found=found, description=said)
 
     def _page(self, template: str, path: str, title: str, **context: Any) -> Page:
         common = self._common | context
@@ -177,6 +197,13 @@ class Table:
     columns: tuple[str, ...]
     cells: Mapping[str, Mapping[str, Cell]]
     alerts: Mapping[str, int]
+
+
+def _announced(book: Book) -> str:
+    """The picture by which a link is announced, below docs/; nothing where the book has none."""
+    social = together.social(book) or together.cover(book)
+    file = social.file if social is not None else book.samples[0].file if book.samples else ""
+    return f"{book.slug}/{file}" if file else ""
 
 
 def _table(books: Sequence[Book]) -> Table:

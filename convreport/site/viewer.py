@@ -1,4 +1,4 @@
-"""A book -> the data files that the viewer's script reads: one a layer, one a picture."""
+"""A book -> the data files that the viewer's script reads: one a layer, one a picture, and one of all units."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,11 +8,14 @@ from convreport.book.values import Book
 from convreport.sections import together
 from convreport.site.page import Page
 
+UNITS = "data/units.js"  # what units can be looked for by
+
 
 def data_files(book: Book) -> Iterator[Page]:
     """The files of one model. They are scripts that call convreport(...), as file:// allows no fetch."""
     for path in book.paged:
         yield _script(book, f"data/layer-{book.slugs[path]}.js", together.layer_data(book, path))
+    yield _script(book, UNITS, together.unit_index(book))
     for sample in book.samples:
         yield _script(book, f"data/picture-{sample.slug}.js", together.picture_data(book, sample.slug))
 

@@ -35,6 +35,12 @@ def page_title(value: object) -> Markup:
     return Markup(json.dumps(escape(text, quote=False)))
 
 
+def meta(value: object) -> Markup:
+    """A description for YAML front matter, which the theme prints as it is into an attribute."""
+    text = "".join(char if char.isprintable() else " " for char in str(value))
+    return Markup(json.dumps(escape(text)))
+
+
 def short(value: float | None) -> str:
     """A number in three or four digits; "none" where there is no number."""
     if value is None:
@@ -95,6 +101,6 @@ def anchor(path: str) -> str:
 
 
 FILTERS = {
-    "md": markdown_text, "title": page_title, "short": short, "percent": percent, "shape": shape, "field": field,
+    "md": markdown_text, "title": page_title, "meta": meta, "short": short, "percent": percent, "shape": shape, "field": field,
     "readable": readable, "answer": answer, "ordinal": ordinal, "size": size, "anchor": anchor,
 }  # fmt: skip

@@ -68,6 +68,32 @@ def test_the_dialog_shows_the_crops_and_the_numbers(page, base, facts):
     page.locator("dialog[open] .cr-natural .cr-spot").first.wait_for()
 
 
+def test_the_spotlight_is_bright_where_the_unit_answered_and_can_be_switched_off(page, base, small_atlas):
+    page.goto(f"{base}/demo/layers/block5_conv1.html")
+    veil = page.locator(".cr-rows .cr-light").first
+    veil.wait_for(state="attached")
+    data = json.loads((small_atlas / "docs/demo/atlas.json").read_bytes())
+    section = next(one for one in data["sections"] if one["name"] == "examples")
+    facts = next(one["facts"] for one in section["drawings"] if one["layer"] == "block5_conv1" and one["unit"] == 0)
+    rows, columns = facts["cells"]
+    alpha = veil.evaluate(
+        "one => [...one.getContext('2d').getImageData(0, 0, one.width, one.height).data].filter((_, i) => i % 4 === 3)"
+    )
+    row, column = divmod(facts["answers"][0].index("z"), columns)
+    at = round((row + 0.5) * 32 / rows - 0.5) * 32 + round((column + 0.5) * 32 / columns - 0.5)
+    assert alpha[at] == 0 and max(alpha) > 120
+    page.locator(".cr-switch input").uncheck()
+    assert not veil.is_visible()
+    page.reload()
+    page.locator(".cr-rows .cr-light").first.wait_for(state="attached")
+    assert not page.locator(".cr-rows .cr-light").first.is_visible(), "what was chosen is kept"
+    page.locator(".cr-switch input").check()
+    assert page.locator(".cr-rows .cr-light").first.is_visible()
+    page.goto(f"{base}/demo/layers/block3_conv1.html")
+    page.locator(".cr-rows .cr-crop").first.wait_for()
+    assert page.locator(".cr-light").count() == 0, "a part of a picture is a spotlight already"
+
+
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory, convreport):
     """An atlas of two layers of which one reads the other, without patterns."""

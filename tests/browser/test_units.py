@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from PIL import Image
 
 
 def labels(page):
@@ -123,6 +124,43 @@ def test_a_link_to_a_unit_can_be_copied_or_seen(page, base):
     dialog.locator("text=Copy link").click()
     field = dialog.locator("input[readonly]")
     assert field.input_value().endswith("block1_conv1.html#u2")
+
+
+def test_the_picture_of_a_unit_can_be_saved(page, base):
+    page.goto(f"{base}/demo/layers/block3_conv1.html#u2")
+    save = page.locator("dialog[open] >> text=Save picture")
+    if base.startswith("file"):  # a page from a file may not read its own pictures: the sheet is opened
+        with page.context.expect_page() as opened:
+            save.click()
+        assert opened.value.url.endswith("block3_conv1-pattern-0.webp")
+        return
+    with page.expect_download() as kept:
+        save.click()
+    assert kept.value.suggested_filename == "block3_conv1-unit-2.png"
+    with Image.open(kept.value.path()) as tile:
+        assert tile.size == (64, 64)
+
+
+def test_units_are_found_by_number_layer_and_class(page, base, small_atlas):
+    page.goto(f"{base}/demo/index.html")
+    field = page.locator(".cr-find input")
+    field.fill("block3 2")
+    found = page.locator(".cr-found a")
+    found.first.wait_for()
+    assert found.count() == 1 and found.first.get_attribute("href") == "layers/block3_conv1.html#u2"
+    data = json.loads((small_atlas / "docs/demo/atlas.json").read_bytes())
+    section = next(one for one in data["sections"] if one["name"] == "examples")
+    driven = [one for one in section["drawings"] if one["facts"]["driven"]["name"] == "spiral"]
+    field.fill("spiral")
+    page.wait_for_function("document.querySelector('.cr-find [role=status]').textContent !== '1 unit'")
+    links = found.evaluate_all("all => all.map(one => one.getAttribute('href'))")
+    assert {f"layers/{one['layer']}.html#u{one['unit']}" for one in driven} <= set(links)
+    field.fill("nothing of that name")
+    page.wait_for_function("document.querySelector('.cr-find [role=status]').textContent === '0 units'")
+    field.fill("block3 2")
+    page.locator(".cr-found a").first.click()
+    page.locator("dialog[open] h2").wait_for()
+    assert page.locator("dialog[open] h2").inner_text() == "block3_conv1 · unit 2"
 
 
 def test_the_dialog_says_how_a_unit_stands(page, base):

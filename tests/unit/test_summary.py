@@ -60,3 +60,29 @@ def test_what_an_unknown_section_said_is_kept(small_atlas, tmp_path):
     made = parse(text.encode(), kinds)
     assert made.chapters["elsewhere"].drawings[0].facts["in_colour"] is True
     assert books.of(small_atlas).chapters["filters"] == made.chapters["filters"]
+
+
+def test_a_verdict_is_one_sentence_of_what_sections_found():
+    made = book(
+        filters=[pattern("x", 0), pattern("x", 1)],
+        gradcam=[
+            cam("a", [answer(1, 0.6), answer(2, 0.4)], truth=2, right=False),
+            cam("b", [answer(1, 0.9), answer(2, 0.1)], truth=1, right=True),
+        ],
+    )
+    said = together.verdict(made)
+    assert "classifies 1 of 2 pictures of known class correctly" in said
+    assert said.startswith(f"{made.name} ") and said.endswith(".") and said.count(".") == 1
+    assert together.verdict(book()) == f"{made.name} predicts {made.answers}."
+
+
+def test_units_are_found_by_the_words_that_sections_know(small_atlas):
+    made = books.of(small_atlas)
+    index = {layer["name"]: layer["units"] for layer in together.unit_index(made)["layers"]}
+    assert list(index) == [path for path in made.paged if path in index] and set(index["block3_conv1"]) == {0, 1, 2, 3}
+    facts = {one.unit: one.facts for one in made.chapters["examples"].drawings if one.layer == "block3_conv1"}
+    verdicts_ = {
+        one.unit: one.facts.verdict for one in made.chapters["filters"].drawings if one.layer == "block3_conv1"
+    }
+    for unit, words in index["block3_conv1"].items():
+        assert facts[unit].driven.name in words and verdicts_[unit] in words and len(set(words)) == len(words)

@@ -42,6 +42,11 @@ def window_of(field: Field | None, cell: tuple[int, int], cells: tuple[int, int]
     return Window((top, left), (bottom, right), (row, column), (high, wide))
 
 
+def is_whole(field: Field | None, size: tuple[int, int]) -> bool:
+    """Is the window of a field all of an input of (height, width)?"""
+    return field is None or field.whole or all(field.size[axis] >= size[axis] for axis in (0, 1))
+
+
 def _along(axis: int, field: Field | None, cell: int, cells: int, fit: Fit) -> tuple[float, float, float, float]:
     """(start, end, centre) along one axis in pixels of the picture, and the extent in pixels of the input."""
 

@@ -163,6 +163,14 @@ class GradCam(Section[CamFacts, None]):
             yield OwnPage("mistakes.md", f"{book.name}: mistakes", "Mistakes", "mistakes", context)
 
     @classmethod
+    def verdict(cls, book: Book) -> Iterable[str]:
+        """How many pictures it got right, where their true class is known."""
+        judged = verdicts.judged(cls.drawn(book))
+        if judged is not None:
+            pictures = "picture" if judged.all == 1 else "pictures"
+            yield f"classifies {judged.right} of {judged.all} {pictures} of known class correctly"
+
+    @classmethod
     def cells(cls, book: Book) -> Iterable[Cell]:
         """How many pictures it got right, where their true class is known."""
         judged = verdicts.judged(cls.drawn(book))

@@ -153,17 +153,35 @@
       if (navigator.clipboard) navigator.clipboard.writeText(link).then(() => { copy.textContent = "Copied"; }, shown);
       else shown();
     };
+    const save = view.picture ? el("button", { type: "button", textContent: "Save picture", onclick: () => saved(view.picture()) }) : null;
     const linkable = view.address && location.protocol !== "about:"; // a page in a frame of another has no address
     const arrows = [["←", -1, "Previous"], ["→", 1, "Next"]].map(([sign, by, name]) =>
       el("button", { type: "button", textContent: sign, ariaLabel: name, onclick: () => step(by) }));
     dialog.replaceChildren(
-      el("div", { className: "cr-head" }, el("h2", { textContent: view.title }), ...arrows, linkable ? copy : null, close),
+      el("div", { className: "cr-head" }, el("h2", { textContent: view.title }), ...arrows, linkable ? copy : null, save, close),
       view.body(),
     );
     dialog.setAttribute("aria-label", view.title);
     if (!dialog.isConnected) document.body.append(dialog);
     if (!dialog.open) dialog.showModal();
     if (view.address) setAddress(view.address);
+  }
+
+  /** Keep a tile as a PNG at its own size; a page from a file may not read its pictures: there the sheet with it is opened. */
+  function saved({ name, sheet, tile: { file, place }, up }) {
+    const whole = new Image();
+    whole.onload = () => {
+      const [height, width] = sheet.tile;
+      const canvas = el("canvas", { width, height });
+      const [row, column] = [Math.floor(place / sheet.columns), place % sheet.columns];
+      canvas.getContext("2d").drawImage(whole, column * width, row * height, width, height, 0, 0, width, height);
+      try {
+        el("a", { href: canvas.toDataURL("image/png"), download: `${name}.png` }).click();
+      } catch {
+        el("a", { href: whole.src, target: "_blank", rel: "noopener" }).click();
+      }
+    };
+    whole.src = source(up, file.file);
   }
 
   function step(by) {
@@ -274,15 +292,66 @@
     };
   }
 
-  /** What a unit's crops show, in words: "dots 5, stripes 3", and how near they come to its pattern. */
-  function origins(facts) {
+  /** What a unit's crops show, in words: "dots 5 of 9 · stripes 3", and what else is known. Where all pictures of the layer's
+   *  units are said to show the same (they lie in one folder), that says nothing, and their own names stand instead. */
+  function origins(facts, told) {
     const counts = new Map();
-    for (const [name, said] of facts.origins) counts.set(said || name, (counts.get(said || name) ?? 0) + 1);
-    const words = [...counts].sort((a, b) => b[1] - a[1]).map(([word, count]) => (count > 1 ? `${word} ${count}` : word));
+    for (const [name, said] of facts.origins) {
+      const word = (told && said) || name;
+      counts.set(word, (counts.get(word) ?? 0) + 1);
+    }
+    const words = [...counts].sort((a, b) => b[1] - a[1]).map(([word, count], place) => (count > 1 ? `${word} ${count}${place ? "" : ` of ${facts.origins.length}`}` : word));
     if (words.length > 5) words.splice(4, words.length, `${words.length - 4} more`);
+    if (facts.driven?.selectivity >= 0.5) words.push(`selective for ${facts.driven.name} (${short(facts.driven.selectivity)})`);
     if (facts.share !== undefined) words.push(`the best reaches ${percent(facts.share)} of its pattern's response`);
     return words.join(" · ");
   }
+
+  /** Do what users say of pictures differ among the examples of a layer's units? */
+  const tells = (units) => new Set(units.flatMap((one) => one.origins.map(([, said]) => said))).size > 1;
+
+  // -- the spotlight
+
+  const VEIL = 32; // pixels along a side of the veil, which the browser enlarges
+  const [FROM, TO] = [0.4, 0.6]; // about half of its highest answer in the picture, a unit's light goes on
+  const DARK = 0.72;
+
+  /** Lay a veil over crop `index`, clear where the unit answered: its answer is upsampled first, and then held to a threshold. */
+  function light(crop, facts, index) {
+    if (!facts.answers) return;
+    const [rows, columns] = facts.cells;
+    const answer = [...facts.answers[index]].map((digit) => parseInt(digit, 36) / 35);
+    const canvas = el("canvas", { className: "cr-light", width: VEIL, height: VEIL, "aria-hidden": "true" });
+    const context = canvas.getContext("2d");
+    const veil = context.createImageData(VEIL, VEIL);
+    const along = (place, count) => {
+      const at = Math.min(Math.max(((place + 0.5) * count) / VEIL - 0.5, 0), count - 1);
+      return [Math.floor(at), Math.min(Math.floor(at) + 1, count - 1), at % 1];
+    };
+    for (let y = 0; y < VEIL; y += 1) {
+      const [above, below, down] = along(y, rows);
+      for (let x = 0; x < VEIL; x += 1) {
+        const [left, right, over] = along(x, columns);
+        const line = (row) => answer[row * columns + left] * (1 - over) + answer[row * columns + right] * over;
+        const share = Math.min(Math.max((line(above) * (1 - down) + line(below) * down - FROM) / (TO - FROM), 0), 1);
+        veil.data[4 * (y * VEIL + x) + 3] = 255 * DARK * (1 - share * share * (3 - 2 * share));
+      }
+    }
+    context.putImageData(veil, 0, 0);
+    crop.append(canvas);
+  }
+
+  /** A switch for all spotlights of the page; what was chosen is kept where the page may keep anything. */
+  function lightSwitch() {
+    const box = el("input", { type: "checkbox", checked: !document.documentElement.classList.contains("cr-unlit") });
+    box.onchange = () => {
+      document.documentElement.classList.toggle("cr-unlit", !box.checked);
+      document.querySelectorAll(".cr-switch input").forEach((other) => { other.checked = box.checked; });
+      try { localStorage.setItem("convreport-unlit", box.checked ? "" : "1"); } catch { /* a sandboxed frame */ }
+    };
+    return el("label", { className: "cr-switch", title: "Dims what did not drive the unit" }, box, " Spotlight");
+  }
+  try { document.documentElement.classList.toggle("cr-unlit", localStorage.getItem("convreport-unlit") === "1"); } catch { /* likewise */ }
 
   const painters = new Set(); // each paints all its tiles at once, for the printer
 
@@ -301,12 +370,16 @@
     const grid = el("div", { className: "cr-grid", role: "group", ariaLabel: `Units of ${data.name}` });
     const rows = box.dataset.figure === "crops"; // a unit a row: its pattern, then its crops
     const pattern = rows ? data.sheets.pattern : null;
+    const told = rows && tells(sheet.units);
     if (rows) grid.classList.add("cr-rows");
     const paint = (button) => {
       if (button.painted) return;
       const { file, place } = findTile(sheet, button.unit);
       if (rows) {
-        [...button.querySelectorAll(".cr-crop")].forEach((crop, index) => paintTile(crop, sheet, file, place, up, cropOf(sheet.tile, button.facts, index)));
+        [...button.querySelectorAll(".cr-crop")].forEach((crop, index) => {
+          paintTile(crop, sheet, file, place, up, cropOf(sheet.tile, button.facts, index));
+          light(crop, button.facts, index);
+        });
         const own = pattern && findTile(pattern, button.unit);
         if (own) paintTile(button.firstChild, pattern, own.file, own.place, up);
       } else paintTile(button.firstChild, sheet, file, place, up);
@@ -324,7 +397,7 @@
         const crops = facts.best.map(() => el("span", { className: "cr-tile cr-crop" }));
         if (!crops.length) crops.push(el("span", { className: "cr-none", textContent: `responded to none of ${facts.pictures.toLocaleString("en")} pictures` }));
         crops.forEach((crop) => crop.style.setProperty("--shape", shapeOf(sheet.tile)));
-        button.append(el("span", { className: "cr-crops" }, ...crops), el("span", { className: "cr-origin", textContent: origins(facts) }));
+        button.append(el("span", { className: "cr-crops" }, ...crops), el("span", { className: "cr-origin", textContent: origins(facts, told) }));
         button.style.setProperty("--shape", pattern ? shapeOf(pattern.tile) : "1");
         if (!pattern || !findTile(pattern, unit)) button.firstChild.hidden = true;
       }
@@ -344,6 +417,10 @@
       return {
         title: `${data.name} · unit ${unit}`,
         address: linked ? `#${anchor}u${unit}` : "",
+        picture: () => {
+          const kept = Object.values(data.sheets).find((one) => one === data.sheets.pattern && findTile(one, unit)) ?? sheet;
+          return { name: `${data.name.replace(/[^\w.-]+/g, "-")}-unit-${unit}`, sheet: kept, tile: findTile(kept, unit), up };
+        },
         body: () => unitBody(data, unit, up, `${place + 1} of ${among} in the present order. ← → to move, Esc to close.`),
         step: (by) => (order[place + by] ? view(order[place + by].unit) : null),
         closed: () => buttons.get(unit)?.focus(),
@@ -377,7 +454,8 @@
     };
     reset.onclick = () => { which.value = show.value = ""; spread?.clear(); arrange(); sort.focus(); };
     const bar = el("div", { className: "cr-bar-of-controls" },
-      el("label", {}, "Sort ", sort), groups.size ? el("label", {}, "Show ", show) : null, el("label", {}, "Units ", which), count, reset);
+      el("label", {}, "Sort ", sort), groups.size ? el("label", {}, "Show ", show) : null, el("label", {}, "Units ", which),
+      rows && sheet.units.some((one) => one.answers) ? lightSwitch() : null, count, reset);
 
     grid.addEventListener("keydown", (event) => {
       const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
@@ -448,6 +526,7 @@
   /** The crops of a unit, each with what it shows, and what was measured of the unit over all examples. */
   function natural(sheet, found, facts, up, pictures, rows) {
     const count = facts.pictures.toLocaleString("en");
+    const told = tells(sheet.units);
     const crops = facts.best.map((value, index) => {
       const crop = el("span", { className: "cr-tile cr-crop", role: "img", ariaLabel: `Crop ${index + 1}: ${facts.origins[index].filter(Boolean).join(", ")}` });
       crop.style.setProperty("--shape", shapeOf(sheet.tile));
@@ -458,9 +537,11 @@
         Object.assign(spot.style, { top: `${row * 100}%`, left: `${column * 100}%` });
         crop.append(spot);
       }
-      return el("figure", {}, crop, el("figcaption", {}, `${facts.origins[index][1] || facts.origins[index][0]} `, el("b", { textContent: short(value) })));
+      light(crop, facts, index);
+      return el("figure", {}, crop, el("figcaption", {}, `${(told && facts.origins[index][1]) || facts.origins[index][0]} `, el("b", { textContent: short(value) })));
     });
     pictures.append(el("h3", { textContent: crops.length ? `Strongest responses among ${count} pictures` : `It responded to none of ${count} pictures` }));
+    if (facts.answers) pictures.append(lightSwitch());
     if (crops.length) pictures.append(el("div", { className: "cr-natural" }, ...crops));
     rows.push([`highest on ${count} pictures`, short(facts.most)]);
     if (facts.share !== undefined) rows.push(["of the highest on its pattern", percent(facts.share)]);
@@ -510,6 +591,41 @@
     const [value, rank] = answerWords(answer, unit);
     return el("figure", {}, canvas, el("figcaption", {}, `${answer.name} `, el("b", { textContent: value }), rank ? el("span", { textContent: rank }) : null));
   }
+
+  // -- looking for units
+
+  /** A field that finds units by number, layer, class or part: every word must be the unit's number, or in its layer's name or
+   *  in one of its words. */
+  async function finder(box) {
+    const field = el("input", { type: "search", placeholder: "a number, layer or class, such as 7 or disc", autocomplete: "off" });
+    const count = el("span", { className: "cr-hint", role: "status" });
+    const found = el("div", { className: "cr-found" });
+    const up = box.dataset.up;
+    box.append(el("label", {}, "Find units ", field), count, found);
+    let last = 0;
+    field.oninput = async () => {
+      const turn = ++last;
+      const words = field.value.toLowerCase().split(/[\s,·]+/).filter(Boolean);
+      const { layers } = await load(box.dataset.source);
+      if (turn !== last) return;
+      const fits = (word, layer, unit, said) => (/^\d+$/.test(word) ? word === unit : layer.includes(word) || said.some((one) => one.toLowerCase().startsWith(word) || one.toLowerCase().includes(` ${word}`)));
+      const all = !words.length ? [] : layers.flatMap(({ name, slug, units }) => Object.entries(units)
+        .filter(([unit, said]) => words.every((word) => fits(word, name.toLowerCase(), unit, said))).map(([unit, said]) => ({ name, slug, unit, said })));
+      count.textContent = words.length ? `${all.length} unit${all.length === 1 ? "" : "s"}${all.length > MOST_FOUND ? `, the first ${MOST_FOUND} shown` : ""}` : "";
+      found.replaceChildren(...all.slice(0, MOST_FOUND).map(({ name, slug, unit, said }) => {
+        const tile = el("span", { className: "cr-tile" });
+        load(`${up}data/layer-${slug}.js`).then(({ sheets }) => {
+          const sheet = sheets.pattern ?? Object.values(sheets)[0];
+          const place = findTile(sheet, Number(unit));
+          if (!place) return;
+          tile.style.setProperty("--shape", shapeOf(sheet.tile));
+          paintTile(tile, sheet, place.file, place.place, up);
+        }, () => {});
+        return el("a", { href: `${up}layers/${slug}.html#u${unit}` }, tile, `${name} `, el("b", { textContent: unit }), said.length ? ` ${said.join(", ")}` : "");
+      }));
+    };
+  }
+  const MOST_FOUND = 48;
 
   // -- tilings of channels
 
@@ -602,6 +718,7 @@
 
   function start() {
     document.querySelectorAll(".cr-units").forEach((box) => unitGrid(box).catch(() => box.classList.remove("cr-live")));
+    document.querySelectorAll(".cr-find").forEach(finder);
     document.querySelectorAll(".cr-tiling").forEach(tiling);
     document.querySelectorAll(".cr-cam").forEach(heatmap);
     const current = document.querySelector(".cr-current");
