@@ -103,6 +103,18 @@ def atlas_copy(small_atlas, tmp_path):
 
 
 @pytest.fixture(scope="session")
+def compared(tmp_path_factory):
+    """A folder with two checkpoints, june.keras and july.keras, and the atlas in which they are compared."""
+    from tests import checkpoints
+
+    def make(folder):
+        folder.mkdir()
+        checkpoints.compared(folder)
+
+    return once(tmp_path_factory, "compared", make)
+
+
+@pytest.fixture(scope="session")
 def real():
     """The folder of real weights and photos; tests that ask for it are skipped where it is not."""
     folder = os.environ.get("CONVREPORT_REAL")

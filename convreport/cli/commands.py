@@ -160,16 +160,21 @@ def init_ci(
 
 
 def schema(
+    of: Annotated[str, typer.Argument(help="Of what: atlas or comparison.")] = "atlas",
     to: Annotated[Optional[Path], typer.Option("--out", "-o", help="The file to write. [default: print it]")] = None,
 ) -> None:
-    """Print the JSON Schema of atlas.json."""
+    """Print the JSON Schema of atlas.json, or of comparison.json."""
     import json
 
+    from convreport.book.comparison import folder
     from convreport.builder.publishing import published_schema
     from convreport.core.base.files import write_atomically
 
-    text = json.dumps(published_schema(), indent=1) + "\n"
+    known = {"atlas": published_schema, "comparison": folder.schema}
     with sentences():
+        if of not in known:
+            raise UsageError(f"There is no schema of '{of}'.", did_you_mean(of, list(known)))
+        text = json.dumps(known[of](), indent=1) + "\n"
         if to is None:
             print(text, end="")
             return

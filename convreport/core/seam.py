@@ -1,6 +1,6 @@
 """The seam to a framework: what convreport asks of a network, and what it answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,13 +64,19 @@ class Responses:
     full: Array
 
 
+Answering = Callable[[Array, bool], Mapping[str, Responses]]  # of pictures as `read` gives them, fed as they are?
+
+
 @dataclass(frozen=True)
 class Targets:
-    """Whose gradients to take: the `top` classes of each sample, or the given ones, on the logit or the probability."""
+    """Whose gradients to take: the `top` classes of each sample, or the given ones (`classes` of all samples, `each` as many
+    of every single one), on the logit or the probability.
+    """
 
     top: int = 0
     classes: tuple[int, ...] = ()
     score: Literal["logit", "probability"] = "logit"
+    each: tuple[tuple[int, ...], ...] = ()
 
 
 class Network(Protocol):
@@ -78,6 +84,7 @@ class Network(Protocol):
 
     card: ModelCard
     rests_on: str  # the digest of the code and packages that its answers rest on
+    beside: bool  # may what is `settled` be asked at the same time as another network, in another thread?
 
     def kernels(self, layer: str) -> Array:
         """The kernel of a convolution, (height, width, input channels, units)."""
@@ -89,6 +96,12 @@ class Network(Protocol):
 
     def observe(self, planes: Array, layers: Sequence[str], *, raw: bool = False) -> Mapping[str, Responses]:
         """What the units of `layers` answer to pictures as `read` gives them, some dozens at a time."""
+        ...
+
+    def settled(self, layers: Sequence[str], plain: Sequence[str] = ()) -> Answering:
+        """The same as a function, prepared with the weights as they are now, quicker: of the layers `plain` it tells the
+        maps alone, of the others no shares of positions (`positive`, `full`); what is not told is empty.
+        """
         ...
 
     def look(self, samples: Sequence[Sample], layers: Sequence[str], *, fit: str, targets: Targets | None) -> Look:

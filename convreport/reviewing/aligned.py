@@ -15,7 +15,7 @@ from convreport.core.seam import Network
 from convreport.reviewing.sides import Side
 
 MOST_LAYERS = 32  # of a side that are aligned with all of the other
-MOST_FEATURES = 500_000  # of a picture, beside those of the layers that are shown anyway
+MOST_FEATURES = 300_000  # of a picture, beside those of the layers that are shown anyway
 
 
 def looked_at(side: Side) -> tuple[str, ...]:
@@ -38,13 +38,42 @@ def looked_at(side: Side) -> tuple[str, ...]:
     return tuple(layer.path for layer in card.layers if layer.path in wanted)
 
 
+def counterparts(old: ModelCard, new: ModelCard) -> dict[str, str]:
+    """Of each new layer the old one that stands for it: of the same path, else, in or out of a nested network, of the same
+    name and kind where there is only one such.
+    """
+    paths = {layer.path for layer in old.layers}
+    names = [_by_name(card) for card in (old, new)]
+    found = {}
+    for layer in new.layers:
+        if layer.path in paths:
+            found[layer.path] = layer.path
+            continue
+        there, here = (some.get(_name(layer), []) for some in names)
+        if len(here) == len(there) == 1:
+            found[layer.path] = there[0].path
+    return found
+
+
+def _name(layer: LayerInfo) -> tuple[str, str]:
+    return layer.path.rpartition("/")[2], layer.kind
+
+
+def _by_name(card: ModelCard) -> dict[tuple[str, str], list[LayerInfo]]:
+    found: dict[tuple[str, str], list[LayerInfo]] = {}
+    for layer in card.layers:
+        found.setdefault(_name(layer), []).append(layer)
+    return found
+
+
 def paired(old: Side, new: Side) -> tuple[tuple[str, str], ...]:
-    """The shown layers of the new side whose units are matched: with the layer of the same path, else of the same place and
-    number of units.
+    """The shown layers of the new side whose units are matched, with the layer that stands for each; where none does, with
+    those of the same places and numbers of units.
     """
     shown = [layers.shown(side.card, side.scope.chosen) for side in (old, new)]
-    known = {layer.path: layer for layer in layers.spatial(old.card)}
-    pairs = [(layer.path, layer.path) for layer in shown[1] if layer.path in known]
+    known = {layer.path for layer in layers.spatial(old.card)}
+    mates = counterparts(old.card, new.card)
+    pairs = [(mates[layer.path], layer.path) for layer in shown[1] if mates.get(layer.path) in known]
     if not pairs and [layer.units for layer in shown[0]] == [layer.units for layer in shown[1]]:
         pairs = [(first.path, second.path) for first, second in zip(*shown, strict=True)]
     return tuple(pairs)
@@ -55,11 +84,11 @@ def told(encounter: Encounter, old: Network, new: Network) -> Layers | None:
     matrix = encounter.alignment.matrix()
     first, second = encounter.old.layers, encounter.new.layers
     places = {path: place for place, path in enumerate(first)}
-    of_pairs = {pair[1]: pair[0] for pair in encounter.pairs}
+    mates = counterparts(old.card, new.card) | {pair[1]: pair[0] for pair in encounter.pairs}
     drifts = []
     kernels = {layer.path for layer in old.card.layers if layer.kind in MIXING}
     for layer in new.card.layers:
-        mate = of_pairs.get(layer.path, layer.path)
+        mate = mates.get(layer.path, "")
         seen = layer.path in second and mate in places
         weights = _weights(old, new, mate, layer.path) if mate in kernels and layer.kind in MIXING else None
         if seen or weights is not None:

@@ -95,24 +95,23 @@ class Attending:
     def _heats(
         self, place: int, read: dict[int, Sample], asked: dict[int, tuple[str, list[tuple[int, int]]]]
     ) -> Iterator[tuple[int, dict[int, Array]]]:
-        """(number, heatmap by class) of one side; pictures that ask for the same classes are looked at together."""
+        """(number, heatmap by class) of one side, some pictures at a time."""
         side, layer = self._sides[place], self.layers[place]
         assert layer is not None
         groups: dict[tuple[object, ...], list[int]] = {}
         free = None in side.card.input[:2]
-        for number, (_, indices) in asked.items():
-            key = (tuple(sorted(set(indices[place]))), read[number].raw, number if free else 0)
-            groups.setdefault(key, []).append(number)
-        for (classes, *_), numbers in groups.items():
+        for number in asked:
+            groups.setdefault((read[number].raw, number if free else 0), []).append(number)
+        for numbers in groups.values():
             for first in range(0, len(numbers), TOGETHER):
                 some = numbers[first : first + TOGETHER]
-                wanted: tuple[int, ...] = classes  # type: ignore[assignment]
+                wanted = tuple(asked[number][1][place] for number in some)  # two classes of every picture
                 look = side.network().look(
-                    [read[one] for one in some], [layer.path], fit=side.scope.fit, targets=Targets(classes=wanted)
+                    [read[one] for one in some], [layer.path], fit=side.scope.fit, targets=Targets(each=wanted)
                 )
                 for row, number in enumerate(some):
                     maps = look.activations[layer.path][row], look.gradients[layer.path][row]
-                    yield number, {one: saliency.gradcam(maps[0], maps[1][at]) for at, one in enumerate(wanted)}
+                    yield number, {one: saliency.gradcam(maps[0], maps[1][at]) for at, one in enumerate(wanted[row])}
 
     def told(self, seen: Sequence[Seen], name: "Namer", pictures: dict[str, bytes]) -> Attention | None:
         """How far the evidence moved; the largest shifts are drawn into `pictures`."""

@@ -20,6 +20,7 @@ from convreport.workers.jobs import Done
 
 SHOWN = 6  # units a layer that are shown with their pictures
 SURELY = 1  # of them the most changed ones, that are drawn where they are missing
+CLIMBED = 160  # layers below those whose missing patterns are drawn: to prepare an ascent takes time for each of them
 SURE = 0.9  # correlation of answers from which a kept unit is not worth a picture
 CHANGED: tuple[Fate, ...] = ("silent", "changed", "new", "gone", "moved", "kept", "idle")  # the worst first
 DRIVERS = 3  # classes that are named
@@ -63,6 +64,7 @@ def illustrated(
     tiles: dict[Key, dict[str, Shown]] = {}
     failed: list[str] = []
     keys: list[str] = []
+    climbed, spared = _climbed(wanted, new), set[tuple[str, int]]()
     for place, side in enumerate((old, new)):
         subjects = [
             Subject(layer=(layer.old, layer.new)[place], unit=(one.old, one.new)[place])
@@ -70,14 +72,43 @@ def illustrated(
             for one in some
             if (one.old, one.new)[place] is not None
         ]
+        affordable = {(layer.old, layer.new)[place] for layer in layers if layer.new in climbed}
         for section in _drawing(side):
-            _draw(section, subjects, place, side, tiles, failed, keys, pictures)
+            there = side.studio.stored(section, subjects) if "ascend" in section.asks else subjects
+            paid = [one for one in subjects if one in there or one.layer in affordable]
+            spared |= {(one.layer or "", one.unit or 0) for one in subjects if one not in paid}
+            _draw(section, paid, place, side, tiles, failed, keys, pictures)
+    if spared:
+        failed.append(
+            f"patterns of {len(spared)} units that their atlases have not, such as {_unit(*min(spared))}: in so deep a network"
+            " only those of the layers that changed most are drawn; `convreport draw` draws any"
+        )
     found = []
     for layer, some in wanted:
         chosen = {id(one) for one in some}
         pairs = [_with_tiles(one, layer, tiles) if id(one) in chosen else one for one in layer.pairs]
         found.append(UnitsOf(layer.old, layer.new, tuple(pairs)))
     return tuple(found), failed, keys
+
+
+def _unit(layer: str, unit: int) -> str:
+    return f"unit {unit} of {layer}"
+
+
+def _climbed(wanted: Sequence[tuple[UnitsOf, Sequence[UnitPair]]], new: Side) -> set[str]:
+    """The layers whose missing patterns are drawn: the one whose units changed most, and others as far as there is room."""
+    place = {layer.path: number for number, layer in enumerate(new.card.layers, 1)}
+    room, found = CLIMBED, set[str]()
+    for layer, some in sorted(wanted, key=lambda one: -_changed(one[0])):
+        room -= place[layer.new]
+        if some and (room >= 0 or not found):
+            found.add(layer.new)
+    return found
+
+
+def _changed(layer: UnitsOf) -> float:
+    """The share of its units that are worth a picture."""
+    return sum(_worth(one) for one in layer.pairs) / max(len(layer.pairs), 1)
 
 
 def _shown(layer: UnitsOf, old: Side, new: Side) -> list[UnitPair]:

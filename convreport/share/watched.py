@@ -165,7 +165,7 @@ def _plots(kept: Sequence[Snapshot]) -> list[Plot]:
         _plot("Silent units", "The share of units that answer none of the pictures.", silent, epochs, 0.0, None),
         _plot(
             "CKA to the last epoch",
-            "1: the layer tells pictures apart as it does in the end.",
+            "At 1 the layer tells pictures apart as it does in the end.",
             settling(kept),
             epochs,
             0.0,

@@ -35,6 +35,16 @@ def test_a_book_comes_back_as_it_was_written(small_atlas, text):
     assert book.made.packages.keys() == {"keras", "tensorflow"}
 
 
+@pytest.mark.parametrize(("words", "title"), [((), "atlas.json"), (("comparison",), "comparison.json")])
+def test_schemas_are_printed(words, title):
+    from typer.testing import CliRunner
+
+    from convreport.cli.app import app
+
+    said = CliRunner().invoke(app, ["schema", *words])
+    assert said.exit_code == 0 and json.loads(said.stdout)["title"].startswith(title)
+
+
 def test_the_published_schema_fits_and_bites(small_atlas, text, tmp_path):
     schema_text = (small_atlas / "docs/demo/atlas.schema.json").read_text()
     assert schema_text == json.dumps(published_schema(), indent=1) + "\n"

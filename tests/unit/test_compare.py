@@ -7,7 +7,6 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import convreport
 from convreport.audit import changed
@@ -18,27 +17,10 @@ from convreport.core.base.errors import ImageError, ModelError, UsageError
 from convreport.core.comparing.conduct import Encounter
 from convreport.core.pictures.sample import Sample
 from convreport.reviewing import aligned, units
+from convreport.reviewing.api import Change
 from convreport.reviewing.judged import Judged
 from tests import books
-
-COUNT = 108  # enough for alerts that are no hints
-CLASSES = ("red", "green", "blue")
-LAYERS = ("first", "second", "third")
-
-
-def pictures(count=COUNT, side=24):
-    """Discs of three colours, somewhere on a noisy ground, and which colour each is."""
-    rng = np.random.default_rng(0)
-    rows, columns = np.mgrid[:side, :side]
-    made = []
-    for number in range(count):
-        picture = rng.integers(40, 110, (side, side, 3))
-        at = rng.integers(7, side - 7, 2)
-        disc = (rows - at[0]) ** 2 + (columns - at[1]) ** 2 < 49
-        picture[disc] = rng.integers(0, 60, 3)
-        picture[disc, number % 3] = 230
-        made.append(picture.astype(np.uint8))
-    return np.stack(made), np.arange(count) % 3
+from tests.checkpoints import CLASSES, COUNT, LAYERS, altered, network, pictures, swap
 
 
 @pytest.fixture(scope="module")
@@ -48,36 +30,7 @@ def shown():
 
 @pytest.fixture(scope="module")
 def base(shown):
-    """A small network that tells the three colours apart: random convolutions, and a head that fits them."""
-    import keras
-
-    keras.utils.set_random_seed(1)
-    inputs = keras.Input((24, 24, 3))
-    x = keras.layers.Rescaling(1 / 255, name="rescale")(inputs)
-    for name, count in zip(LAYERS, (6, 8, 16), strict=True):
-        x = keras.layers.Conv2D(
-            count, 3, padding="same", activation="relu", bias_initializer=keras.initializers.Constant(0.2), name=name
-        )(x)
-    features = keras.layers.GlobalMaxPooling2D(name="pool")(x)
-    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax", name="head")(features), name="base")
-    seen = keras.Model(inputs, features).predict(shown[0], verbose=0).astype(np.float64)
-    spread = np.c_[(seen - seen.mean(0)) / (seen.std(0) + 1e-6), np.ones(len(seen))]
-    weights = np.linalg.lstsq(spread, 6 * np.eye(3)[shown[1]], rcond=None)[0]
-    kernel = weights[:-1] / (seen.std(0) + 1e-6)[:, None]
-    model.get_layer("head").set_weights([kernel, weights[-1] - seen.mean(0) @ kernel])
-    return model
-
-
-def altered(model, name, change):
-    """A copy of a model with other weights in one layer."""
-    import keras
-
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    weights = [np.array(one) for one in copy.get_layer(name).get_weights()]
-    change(*weights)
-    copy.get_layer(name).set_weights(weights)
-    return copy
+    return network(shown)
 
 
 def permuted(model):
@@ -91,10 +44,6 @@ def permuted(model):
         kernel[:] = kernel[:, :, order]
 
     return altered(altered(model, "first", first), "second", second), order
-
-
-def swap(kernel, bias):
-    kernel[:, [0, 2]], bias[[0, 2]] = kernel[:, [2, 0]], bias[[2, 0]]
 
 
 class Held:
@@ -224,6 +173,18 @@ def test_units_are_told_by_the_classes_that_drive_them(shown):
     assert changed_.driven == (("red",), ("green",)) and changed_.old == 0
 
 
+def test_layers_find_their_counterparts_in_and_out_of_a_nested_network(base):
+    import keras
+
+    body = keras.Model(base.input, base.get_layer("pool").output, name="body")
+    head = keras.layers.Dense(2, activation="softmax", name="verdict")
+    tuned = keras.Sequential([keras.Input((24, 24, 3)), body, head], name="tuned")
+    nested = net(tuned, ("yes", "no"))
+    found = aligned.counterparts(net(base).card, nested.card)
+    assert {new: old for new, old in found.items() if old in LAYERS} == {f"body/{name}": name for name in LAYERS}
+    assert not any("verdict" in new for new in found)
+
+
 def test_without_truth_agreement_is_told(base, shown):
     decisions, _, _ = met(base, altered(base, "head", swap), Held(shown, ()))
     assert decisions.known == 0 and decisions.p is None and decisions.calibration is None
@@ -253,31 +214,16 @@ def test_pictures_that_neither_can_read_are_a_sentence(base, shown):
 
 
 @pytest.fixture(scope="module")
-def atlas(base, shown, tmp_path_factory):
-    """Two checkpoints as files, the second with two outputs swapped and a unit silenced, compared from Python."""
-    root = tmp_path_factory.mktemp("compared")
-    for number, (picture, label) in enumerate(zip(*shown, strict=True)):
-        place = root / "discs" / CLASSES[label]
-        place.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(place / f"disc{number}.png")
-
-    def dead(kernel, bias):
-        bias[1] = -1000.0
-
-    base.save(root / "june.keras")
-    altered(altered(base, "second", dead), "head", swap).save(root / "july.keras")
-    (root / "labels.txt").write_text("\n".join(CLASSES))
-    words_ = {
-        "images": root / "discs", "examples": (str(root / "discs"),), "labels": root / "labels.txt", "max_images": 3,
-        "layers": ("second",), "filters": "3", "sections": ("gradcam", "examples", "health", "shortcuts"), "preprocess": "none",
-    }  # fmt: skip
-    change = convreport.compare(root / "june.keras", root / "july.keras", out=root / "atlas", **words_)
-    return root, change
+def atlas(compared):
+    """Two checkpoints as files, the second with two outputs swapped and a unit silenced, as compared."""
+    place = Atlas(compared / "atlas")
+    found = folder.read(place.docs, "june-to-july")
+    return compared, Change(place.out, place.out / "site/comparisons/june-to-july/index.html", found, reused=False)
 
 
 def test_a_comparison_becomes_pages_of_the_atlas(atlas):
     root, change = atlas
-    assert change.page.is_file() and not change.reused
+    assert change.page.is_file()
     page = change.page.read_text()
     for said in (
         "june → july",
@@ -370,6 +316,15 @@ def test_a_model_of_an_atlas_against_itself_says_so_everywhere(atlas):
         pair.tiles for layer in one.units for pair in layer.pairs
     )
     assert "Architecture, input and settings are the same." in change.page.read_text()
+
+
+def test_models_of_two_atlases_are_compared_in_that_of_the_new_one(atlas, tmp_path):
+    import shutil
+
+    other = shutil.copytree(atlas[0] / "atlas", tmp_path / "other")
+    change = convreport.compare(atlas[0] / "atlas/june", other / "july")
+    assert change.folder == other and change.page.is_relative_to(other), "in the same words, of the same things"
+    assert change.reused and change.comparison == atlas[1].comparison
 
 
 def test_what_is_nowhere_is_a_sentence_and_nothing_is_lost(atlas):

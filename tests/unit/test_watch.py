@@ -169,8 +169,28 @@ def test_trouble_is_told_of_and_ends_no_training(tmp_path, capsys):
 
 
 def test_every_other_epoch(tmp_path):
+    """And the last one, whose weights are those that are left."""
     train(tmp_path / "run", epochs=3, every=2)
-    assert [one.epoch for one in snapshot.read(tmp_path / "run")[1]] == [0, 2]
+    assert [one.epoch for one in snapshot.read(tmp_path / "run")[1]] == [0, 2, 3]
+
+
+def test_snapshots_take_no_more_than_their_share(tmp_path, monkeypatch):
+    """Patterns are left out where they would; those of the last epoch are drawn whatever they cost, once."""
+    from convreport.engines.keras.watch import Watcher
+
+    asked, keep = [], Watcher.keep
+    monkeypatch.setattr(
+        Watcher,
+        "keep",
+        lambda self, epoch, logs, *, patterns: (
+            asked.append((epoch, patterns)) or keep(self, epoch, logs, patterns=patterns)
+        ),
+    )
+    train(tmp_path / "short", epochs=1, units=1)
+    assert asked == [(0, True), (1, False), (1, True)]
+    asked.clear()
+    train(tmp_path / "long", epochs=1, units=1, share=1e9)
+    assert asked == [(0, True), (1, True)]
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ def gram(features: Array) -> Array:
     some at a time, and added up in double.
     """
     flat = features.reshape(len(features), -1)
-    flat = flat - flat.mean(0, dtype=np.float64).astype(flat.dtype)
+    flat = flat - flat.mean(0)  # about the mean is enough
     count, size = flat.shape
     piece = max(ALONE // count**2, 1)
     whole = size - size % piece

@@ -1,8 +1,12 @@
-"""One streaming pass of two networks over the same pictures; nothing in it grows with them but a few numbers a picture."""
+"""One streaming pass of two networks over the same pictures; nothing in it grows with them but a few numbers a picture.
 
+Three things go on at once: pictures are read ahead, both networks answer, and the answers to the batch before are summed.
+"""
+
+import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -17,14 +21,15 @@ from convreport.core.comparing.answers import Answers, probabilities, read_off, 
 from convreport.core.comparing.matching import Together
 from convreport.core.network.card import ModelCard
 from convreport.core.pictures.sample import Sample
-from convreport.core.seam import Network, Responses
+from convreport.core.seam import Answering, Network, Responses
 from convreport.core.survey import health
 from convreport.core.survey.examples import Examples
 
 BLOCK = 64  # pictures that are read ahead
-BATCH = 16  # pictures of 224 x 224 a call, as in a survey
+BATCH = 8  # pictures of 224 x 224 a call
 LEAST_BATCH = 4  # CKA needs so many together
 MOST_GROUPS = 1000  # classes or folders whose means are kept
+MOST_CELLS = 784  # of a map of 28 x 28: of larger ones every second, third, ... row and column is correlated
 
 
 @dataclass
@@ -75,6 +80,37 @@ class Party:
     layers: tuple[str, ...]
     answers: Answers
     seen: dict[str, Seen] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
+    answering: Answering | None = None
+
+    def prepare(self) -> None:
+        """Get ready to ask; of layers whose units are not matched the maps are enough."""
+        self.asked = tuple(dict.fromkeys((*self.layers, *self.seen, *_end(self.card))))
+        plain = () if None in self.card.input[:2] else [path for path in self.asked if path not in self.seen]
+        self.answering = self.net.settled(self.asked, plain) if self.asked else None
+
+    def answer(self, numbers: Array, planes: Array, *, raw: bool) -> Mapping[str, Responses]:
+        """What its layers answer to these pictures, whose classes are noted."""
+        found = self.answering(planes, raw) if self.answering is not None else {}
+        for path in self.asked:
+            if path not in found:
+                raise ModelError(f"{self.card.name} never ran the layer {path}.", "Choose other layers with --layers.")
+        if scores_classes(self.card):
+            if read_off(self.card):
+                self.must_be_numbers(self.card.end, found[self.card.end].maps)
+                chances = probabilities(self.card, found[self.card.end].maps)
+            else:
+                chances = self.net.answer(planes, raw=raw)[1]
+            self.answers.add(numbers, chances)
+        return found
+
+    def must_be_numbers(self, path: str, values: Array) -> None:
+        """ModelError where a layer answered with anything else."""
+        if not np.isfinite(values).all():
+            raise ModelError(
+                f"The layer {path} of {self.card.name} answers with NaN or infinity to a picture.",
+                "`convreport doctor` says whether its weights are sound.",
+            )
 
 
 @dataclass
@@ -114,11 +150,26 @@ class Encounter:
         started = time.monotonic()
         place = {word: number for number, word in enumerate(self.groups)}
         emit(events.SurveyStarted(examples.count, 0))
-        for numbers, block in _blocks(examples):
-            for some, planes in self._read(numbers, block, fit):
-                groups = np.array([place.get(examples.said(int(number)), -1) for number in some])
-                self._show(some, planes, groups)
-            emit(events.Surveyed(len(numbers)))
+        for party in (self.old, self.new):
+            party.prepare()
+        with ThreadPoolExecutor(1) as summing, ThreadPoolExecutor(1) as asking:
+            before: Future[None] | None = None
+            for block in _blocks(examples, lambda sample: self._planes(sample, fit)):
+                for some, (old, new), raw in self._batches(block):
+                    groups = np.array([place.get(examples.said(int(number)), -1) for number in some])
+                    other = asking.submit(self.old.answer, some, old, raw=raw)
+                    if not self._beside:
+                        other.result()
+                    now = self.new.answer(some, new, raw=raw)
+                    found = other.result(), now
+                    if before is not None:
+                        before.result()  # never more than one batch waits: memory stays as it is
+                    before = summing.submit(self._sum, found, groups)
+                emit(events.Surveyed(len(block)))
+            if before is not None:
+                before.result()
+        for party in (self.old, self.new):
+            party.answering = None  # and the memory that it holds
         if self.skipped == examples.count:
             raise ImageError(f"None of the {examples.count} pictures can be read by both: {self.reason}.")
         if self.skipped:
@@ -130,21 +181,29 @@ class Encounter:
         layers = max(len(self.old.layers), len(self.new.layers))
         emit(events.SurveyFinished(examples.count - self.skipped, layers, time.monotonic() - started))
 
-    def _read(
-        self, numbers: Sequence[int], block: Sequence[Sample | None], fit: str
-    ) -> Iterator[tuple[Array, tuple[tuple[Array, Array], bool]]]:
-        """Pictures that both can read, of one size, in batches as even as can be: numbers, planes of both, fed as they are?"""
+    @property
+    def _beside(self) -> bool:
+        """May both be asked at the same time? Only where all that is asked was prepared."""
+        parties = self.old, self.new
+        return all(one.net.beside and (read_off(one.card) or not scores_classes(one.card)) for one in parties)
+
+    def _planes(self, sample: Sample | None, fit: str) -> tuple[Array, Array, bool]:
+        """What both read of a picture, and whether they are fed it as it is; ImageError where one cannot."""
+        if sample is None:
+            raise ImageError("it cannot be read as a picture")
+        new = self.new.net.read(sample, fit)
         alike = self.old.card.input == self.new.card.input
+        return new if alike else self.old.net.read(sample, fit), new, sample.raw
+
+    def _batches(self, block: Sequence["_Read"]) -> Iterator[tuple[Array, tuple[Array, Array], bool]]:
+        """Pictures that both can read, of one size, in batches as even as can be: numbers, planes of both, fed as they are?"""
         known = []
-        for number, sample in zip(numbers, block, strict=True):
-            try:
-                if sample is None:
-                    raise ImageError("it cannot be read as a picture")
-                planes = self.new.net.read(sample, fit)
-                known.append((number, planes if alike else self.old.net.read(sample, fit), planes, sample.raw))
-            except ImageError as error:
+        for number, planes in block:
+            if isinstance(planes, ImageError):
                 self.skipped += 1
-                self.reason = self.reason or error.message
+                self.reason = self.reason or planes.message
+            else:
+                known.append((number, *planes))
         known.sort(key=lambda one: (one[1].shape, one[2].shape, one[3], one[0]))
         for (first, second, raw), group in groupby(known, key=lambda one: (one[1].shape, one[2].shape, one[3])):
             same = list(group)
@@ -153,69 +212,62 @@ class Encounter:
             for some in np.array_split(np.arange(len(same)), -(-len(same) // size)):
                 picked = [same[place] for place in some]
                 old = np.stack([one[1] for one in picked])
-                new = old if alike else np.stack([one[2] for one in picked])
-                yield np.array([one[0] for one in picked]), ((old, new), raw)
+                new = old if picked[0][1] is picked[0][2] else np.stack([one[2] for one in picked])
+                yield np.array([one[0] for one in picked]), (old, new), raw
 
-    def _show(self, numbers: Array, fed: tuple[tuple[Array, Array], bool], groups: Array) -> None:
-        both, raw = fed
-        found = []
-        for party, planes in zip((self.old, self.new), both, strict=True):
-            asked = dict.fromkeys((*party.layers, *party.seen, *_end(party.card)))
-            responses = party.net.observe(planes, list(asked), raw=raw) if asked else {}
-            _must_answer(party, responses, asked)
-            _decide(party, numbers, planes, responses, raw=raw)
+    def _sum(self, found: tuple[Mapping[str, Responses], Mapping[str, Responses]], groups: Array) -> None:
+        """What both answered to some pictures, each of a group."""
+        grams = []
+        for party, responses in zip((self.old, self.new), found, strict=True):
             for path, seen in party.seen.items():
                 seen.add(responses[path], groups)
-            found.append(responses)
-        grams = [
-            [gram(_features(responses[path], party.card)) for path in party.layers]
-            for party, responses in zip((self.old, self.new), found, strict=True)
-        ]
+                party.must_be_numbers(path, seen.most)
+                party.must_be_numbers(path, seen.least)
+            grams.append([gram(_features(responses[path], party.card)) for path in party.layers])
+            for path, products in zip(party.layers, grams[-1], strict=True):
+                party.must_be_numbers(path, products)
         self.alignment.add(grams[0], grams[1])
         for (old, new), together in self.together.items():
             first, second = found[0][old], found[1][new]
             same = first.maps.shape[:3] == second.maps.shape[:3]
-            together.add(*((first.maps, second.maps) if same else (first.mean, second.mean)))
+            together.add(*((_spread(first.maps), _spread(second.maps)) if same else (first.mean, second.mean)))
 
 
-def _blocks(examples: Examples) -> Iterator[tuple[list[int], list[Sample | None]]]:
-    """Pictures by the block; the next one is read while this one is looked at."""
+_Read = tuple[int, tuple[Array, Array, bool] | ImageError]
 
-    def read(first: int) -> tuple[list[int], list[Sample | None]]:
+
+def _blocks(
+    examples: Examples, planes_of: Callable[[Sample | None], tuple[Array, Array, bool]]
+) -> Iterator[list[_Read]]:
+    """What is read of pictures, or why not, by the block; the next one is read while this one is looked at."""
+
+    def read(number: int, sample: Sample | None) -> _Read:
+        try:
+            return number, planes_of(sample)
+        except ImageError as error:
+            return number, error
+
+    def block(first: int) -> list[_Read]:
         numbers = list(range(first, min(first + BLOCK, examples.count)))
-        return numbers, list(examples.samples(numbers))
+        return [read(number, sample) for number, sample in zip(numbers, examples.samples(numbers), strict=True)]
 
     with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(read, 0)
+        ahead = pool.submit(block, 0)
         for first in range(0, examples.count, BLOCK):
-            block = ahead.result()
+            found = ahead.result()
             if first + BLOCK < examples.count:
-                ahead = pool.submit(read, first + BLOCK)
-            yield block
+                ahead = pool.submit(block, first + BLOCK)
+            yield found
+
+
+def _spread(maps: Array) -> Array:
+    """Cells (n, h, w, units) of maps, of large ones evenly so many that units are told apart as well, and quicker."""
+    step = max(math.ceil(math.sqrt(maps.shape[1] * maps.shape[2] / MOST_CELLS)), 1)
+    return maps[:, step // 2 :: step, step // 2 :: step]
 
 
 def _end(card: ModelCard) -> tuple[str, ...]:
     return (card.end,) if read_off(card) else ()
-
-
-def _decide(party: Party, numbers: Array, planes: Array, responses: Mapping[str, Responses], *, raw: bool) -> None:
-    card = party.card
-    if not scores_classes(card):
-        return
-    read = read_off(card)
-    chances = probabilities(card, responses[card.end].maps) if read else party.net.answer(planes, raw=raw)[1]
-    party.answers.add(numbers, chances)
-
-
-def _must_answer(party: Party, responses: Mapping[str, Responses], asked: Mapping[str, None]) -> None:
-    for path in asked:
-        if path not in responses:
-            raise ModelError(f"{party.card.name} never ran the layer {path}.", "Choose other layers with --layers.")
-        if not (np.isfinite(responses[path].most).all() and np.isfinite(responses[path].least).all()):
-            raise ModelError(
-                f"The layer {path} of {party.card.name} answers with NaN or infinity to a picture.",
-                "`convreport doctor` says whether its weights are sound.",
-            )
 
 
 def _features(found: Responses, card: ModelCard) -> Array:

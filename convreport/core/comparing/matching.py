@@ -72,11 +72,11 @@ def _product(x: Array, y: Array) -> Array:
     In pieces so small that BLAS takes no second thread: on a busy machine its threads wait for each other far longer.
     """
     rows = ALONE // (x.shape[1] * y.shape[1])
-    if rows < LEAST_ROWS or len(x) % CHUNK:
+    if rows < LEAST_ROWS:
         return np.asarray(x.T @ y)
-    rows = 1 << (rows.bit_length() - 1)
-    rows = min(rows, CHUNK)
-    return np.asarray((x.reshape(-1, rows, x.shape[1]).transpose(0, 2, 1) @ y.reshape(-1, rows, y.shape[1])).sum(0))
+    whole = len(x) - len(x) % rows
+    first, second = (one[:whole].reshape(-1, rows, one.shape[1]) for one in (x, y))
+    return np.asarray((first.transpose(0, 2, 1) @ second).sum(0) + x[whole:].T @ y[whole:])
 
 
 @dataclass(frozen=True)

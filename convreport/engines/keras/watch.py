@@ -29,7 +29,7 @@ from convreport.engines.request import Request
 
 MOST_PICTURES = 64  # that are shown after every epoch
 PATTERN = 48  # pixels of a pattern
-SHARE = 0.05  # of the time of a training that patterns may take
+SHARE = 0.05  # of the time of a training that snapshots may take
 MOST_LAYERS = 12  # whose answers are kept
 DRAWN_LAYERS = 2  # whose patterns are drawn where nothing is said
 
@@ -64,21 +64,18 @@ class Watcher:
             ),
         )
 
-    def keep(self, epoch: int, logs: Mapping[str, float], *, patterns: bool) -> tuple[float, float]:
-        """Keep a snapshot; the seconds it took, and of these the patterns."""
+    def keep(self, epoch: int, logs: Mapping[str, float], *, patterns: bool) -> float:
+        """Keep a snapshot; the seconds it took."""
         started = time.monotonic()
         asked = dict.fromkeys((*self._layers, *((self._card.end,) if answers.read_off(self._card) else ())))
         seen = self._net.observe(self._planes, list(asked), raw=self._raw)
         grams = {path: gram(seen[path].maps) for path in self._layers}
         told = {path: self._layer(path, seen[path]) for path in self._layers}
-        drawing = time.monotonic()
         drawn = self._patterns() if patterns else {}
-        spent = time.monotonic() - drawing
         numbers = {name: float(value) for name, value in logs.items() if np.ndim(value) == 0}
         found = Snapshot(epoch, numbers, told, self._said(seen), 0.0, grams, drawn, self._kernels())
-        whole = time.monotonic() - started
-        snapshot.write(self._folder, replace(found, seconds=round(whole, 3)))
-        return whole, spent
+        snapshot.write(self._folder, replace(found, seconds=round(time.monotonic() - started, 3)))
+        return time.monotonic() - started
 
     def _layer(self, path: str, seen: Any) -> OfLayer:
         """A unit is silent that answers nothing to all pictures: behind a ReLU nothing above zero, else always the same."""
@@ -138,8 +135,8 @@ def callback() -> type[Any]:
         """Keeps a snapshot of a model in `folder` before the first epoch, after every `every` ones, and at the end.
 
         `images` are files, folders or arrays, at most 64 of which are shown to it each time (by default free photos);
-        `layers` globs or indices of those that are watched, `units` how many of each have their patterns drawn. Patterns
-        take at most `share` of the time of the training; where there is no time, a snapshot goes without.
+        `layers` globs or indices of those that are watched, `units` how many of each have their patterns drawn. Snapshots
+        take at most `share` of the time of the training; where there is no time for patterns, one goes without.
         `convreport watch-report FOLDER` makes a page of it. Trouble is told of once and never ends a training.
         """
 
@@ -153,8 +150,8 @@ def callback() -> type[Any]:
             self._asked = images, tuple(layers), units, preprocess
             self._share = share
             self._watcher: Watcher | None = None
-            self._spent = self._last = 0.0
-            self._kept = -1
+            self._spent = self._whole = 0.0
+            self._kept, self._drawn, self._epoch = -1, False, 0
 
         def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
             """Before the first epoch that is trained: look at the model, and keep what it is."""
@@ -165,14 +162,15 @@ def callback() -> type[Any]:
 
         def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
             """Keep a snapshot, with patterns where they cost no more than their share."""
-            if (epoch + 1) % self.every == 0:
+            self._epoch = epoch + 1
+            if self._epoch % self.every == 0:
                 room = self._share * (time.monotonic() - self._began) - self._spent
-                self._try(self._keep, epoch + 1, logs or {}, self._last <= room)
+                self._try(self._keep, self._epoch, logs or {}, self._whole <= room)
 
         def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
-            """The last one always has patterns."""
-            if self._kept >= 0:
-                self._try(self._keep, self._kept, logs or {}, True)
+            """The last epoch always has a snapshot, and that patterns."""
+            if self._kept >= 0 and (self._kept < self._epoch or not self._drawn):
+                self._try(self._keep, max(self._kept, self._epoch), logs or {}, True)
 
         def _open(self, epoch: int) -> None:
             snapshot.forget_after(self.folder, epoch)
@@ -183,11 +181,11 @@ def callback() -> type[Any]:
         def _keep(self, epoch: int, logs: Mapping[str, Any], patterns: bool) -> None:
             if self._watcher is None:
                 return
-            _, spent = self._watcher.keep(epoch, logs, patterns=patterns)
-            self._kept = epoch
+            whole = self._watcher.keep(epoch, logs, patterns=patterns)
+            self._kept, self._drawn = epoch, patterns
+            self._spent += whole
             if patterns:
-                self._last = spent
-                self._spent += spent
+                self._whole = whole
 
         def _try(self, act: Any, *given: Any) -> None:
             try:

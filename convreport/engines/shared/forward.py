@@ -50,6 +50,9 @@ class Forward(Protocol):
 
     card: ModelCard
     output: int
+    beside: (
+        bool  # may what is made by `surveying` for settled weights run at the same time as another, in another thread?
+    )
 
     @property
     def ops(self) -> Ops:
@@ -77,8 +80,11 @@ class Forward(Protocol):
         """A whole pass with the gradients of numbers that `score` makes of it, with respect to the outputs of layers."""
         ...
 
-    def surveying(self, function: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
-        """A function of batches of pictures of any number and size, without gradients, quicker where that can be had."""
+    def surveying(self, function: Callable[[Tensor], Any], *, settled: bool = False) -> Callable[[Tensor], Any]:
+        """A function of batches of pictures of any number and size, without gradients, quicker where that can be had.
+
+        `settled`: it may rest on the weights as they are now.
+        """
         ...
 
     def folded(self, path: str, value: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from convreport.core.network.card import ModelCard
 from convreport.core.network.kernels import Kernel
 from convreport.core.pictures.fitting import planes_for, size_for
 from convreport.core.pictures.sample import Sample
-from convreport.core.seam import Look, Means, Responses, Targets
+from convreport.core.seam import Answering, Look, Means, Responses, Targets
 from convreport.engines.code import rests_on
 from convreport.engines.shared import heads
 from convreport.engines.shared.forward import Forward, Passed, Weight
@@ -37,7 +37,7 @@ class EngineNetwork:
     def __init__(self, forward: Forward, means: Means) -> None:
         self.card: ModelCard = forward.card
         engine = self.card.engine
-        self.rests_on = rests_on(engine)
+        self.rests_on, self.beside = rests_on(engine), forward.beside
         self._forward, self._ops, self._memory = forward, forward.ops, means.memory
         self._decisions = Decisions(means.precision, means.decisions, self._ops.shorter)
         self._climbs: dict[tuple[Any, Recipe], Climb] = {}
@@ -61,6 +61,13 @@ class EngineNetwork:
             self._observers.clear()
             self._observers[asked] = observing(self._forward, asked)
         return dict(self._observers[asked](self._fed(planes, raw=raw)))
+
+    def settled(self, layers: Sequence[str], plain: Sequence[str] = ()) -> Answering:
+        """The same as a function, prepared with the weights as they are now, quicker: of the layers `plain` it tells the
+        maps alone, of the others no shares of positions (`positive`, `full`); what is not told is empty.
+        """
+        ask = observing(self._forward, tuple(layers), frozenset(plain), settled=True)
+        return lambda planes, raw: ask(self._fed(planes, raw=raw))
 
     def look(self, samples: Sequence[Sample], layers: Sequence[str], *, fit: str, targets: Targets | None) -> Look:
         """Activations of `layers` for each sample; with `targets`, also scores and gradients with respect to them.
@@ -250,4 +257,5 @@ def _targets(targets: Targets, probabilities: Array, card: ModelCard) -> np.ndar
     top = card.classes if card.head == "binary" and targets.top else targets.top
     likely = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
     asked = np.tile(np.array(targets.classes, np.int64), (len(probabilities), 1))
-    return np.concatenate([likely, asked], axis=1).astype(np.int64)
+    own = np.array(targets.each, np.int64).reshape(len(probabilities), -1)
+    return np.concatenate([likely, asked, own], axis=1).astype(np.int64)

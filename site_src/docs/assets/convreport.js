@@ -728,6 +728,10 @@
     document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
     document.querySelector(".md-path")?.setAttribute("aria-label", "Breadcrumbs");
   }
+  // Tables that the theme lets scroll must be reached by the keyboard, too.
+  window.addEventListener("load", () => document.querySelectorAll(".md-typeset__scrollwrap").forEach((box) => {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  }));
   window.addEventListener("beforeprint", () => painters.forEach((paint) => paint()));
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
   else start();

