@@ -12,6 +12,7 @@ random start; Wong et al. 2020; robust networks have legible patterns, Engstrom 
 import argparse
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +108,7 @@ def _scene(index: int, seed: int) -> tuple[NDArray[np.uint8], int]:
     return drawn.pixels, drawn.label
 
 
-def train(model: Any, optimizer: Any, pixels: Any, labels: Any, seed: int, going_on: Any) -> int:
+def train(model: Any, optimizer: Any, pixels: Any, labels: Any, seed: int, going_on: Callable[[], bool]) -> int:
     """Steps from where the optimizer stands to STEPS or until `going_on()` says no; what each step sees depends on the seed and
     its number alone. Returns the number of steps done in all.
     """
