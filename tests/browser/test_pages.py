@@ -11,16 +11,16 @@ from tests import books
 
 
 def test_a_class_has_its_pattern_and_its_pictures(page, base):
-    page.goto(f"{base}/demo/pictures/ring.html")
+    page.goto(f"{base}/demo/pictures/flower.html")
     page.click(".cr-predictions .cr-true a")
-    page.wait_for_url("**/classes/ring.html")
-    assert page.locator("main h1").inner_text() == "ring"
+    page.wait_for_url("**/classes/flower.html")
+    assert page.locator("main h1").inner_text() == "flower"
     assert page.locator(".cr-answer img").evaluate("i => i.naturalWidth") > 60
     card = page.locator(".cr-medium .cr-card")
-    assert card.count() == 1 and "ring" in card.inner_text() and "%" in card.inner_text()
+    assert card.count() == 1 and "flower" in card.inner_text() and "%" in card.inner_text()
     page.click(".cr-medium .cr-card img")
-    page.wait_for_url("**/pictures/ring.html")
-    page.goto(f"{base}/demo/classes/zigzag.html")
+    page.wait_for_url("**/pictures/flower.html")
+    page.goto(f"{base}/demo/classes/snail.html")
     assert "None of the 3 pictures" in page.inner_text("main")
 
 
@@ -33,7 +33,7 @@ def test_breadcrumbs_lead_back_and_neighbours_on(page, base):
 
 
 def test_a_heatmap_can_be_seen_from_an_earlier_layer(page, base):
-    page.goto(f"{base}/demo/pictures/ring.html")
+    page.goto(f"{base}/demo/pictures/flower.html")
     choice = page.locator(".cr-cam select").first
     assert choice.locator("option").all_inner_texts() == ["Grad-CAM at block5_conv2", "block3_conv2", "block4_conv2"]
     heat = page.locator(".cr-cam .cr-heat").first
@@ -46,8 +46,8 @@ def test_a_heatmap_can_be_seen_from_an_earlier_layer(page, base):
 
 
 def test_the_units_that_answered_most_lead_to_their_patterns(page, base, small_atlas):
-    row = books.of(small_atlas).chapters["activations"].highlights.answered["ring"].rows[1]
-    page.goto(f"{base}/demo/pictures/ring.html")
+    row = books.of(small_atlas).chapters["activations"].highlights.answered["flower"].rows[1]
+    page.goto(f"{base}/demo/pictures/flower.html")
     links = page.locator(".cr-most").nth(1).locator("a")
     assert [text.split()[0] for text in links.all_inner_texts()] == [str(one.unit) for one in row.units]
     assert [one.most for one in row.units] == sorted((one.most for one in row.units), reverse=True)

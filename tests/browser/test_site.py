@@ -8,8 +8,8 @@ PAGES = [
     "index.html",
     "demo/index.html",
     "demo/layers/block1_conv1.html",
-    "demo/pictures/ring.html",
-    "demo/classes/ring.html",
+    "demo/pictures/flower.html",
+    "demo/classes/flower.html",
     "how-to-read.html",
     "reproduction.html",
     "about.html",
@@ -64,7 +64,7 @@ def test_from_home_to_a_unit_and_back_by_its_address(page, base):
 
 
 def test_a_channel_of_a_tiling_opens_with_its_raw_values(page, base):
-    page.goto(f"{base}/demo/pictures/ring.html")
+    page.goto(f"{base}/demo/pictures/flower.html")
     tiling = page.locator(".cr-tiling").nth(2)
     tiling.scroll_into_view_if_needed()
     page.wait_for_function("document.querySelectorAll('.cr-tiling img')[2].naturalWidth > 0")
@@ -73,7 +73,7 @@ def test_a_channel_of_a_tiling_opens_with_its_raw_values(page, base):
     page.wait_for_selector(".cr-tiling .cr-mark:not([hidden])")
     page.mouse.click(box["x"] + box["width"] * 1.5 / 16, box["y"] + box["height"] * 0.25)
     dialog = page.locator("dialog[open]")
-    assert dialog.locator("h2").inner_text() == "block2_conv1 · channel 1 on ring"
+    assert dialog.locator("h2").inner_text() == "block2_conv1 · channel 1 on flower"
     assert dialog.locator("tr").count() == 4
     page.wait_for_function(
         "document.querySelector('dialog canvas').getContext('2d') && document.querySelector('dialog canvas').width == 48"
@@ -83,7 +83,7 @@ def test_a_channel_of_a_tiling_opens_with_its_raw_values(page, base):
 
 
 def test_the_strength_of_a_heatmap_follows_mouse_and_keyboard(page, base):
-    page.goto(f"{base}/demo/pictures/ring.html")
+    page.goto(f"{base}/demo/pictures/flower.html")
     slider = page.locator(".cr-cam input").first
     heat = page.locator(".cr-cam .cr-heat").first
     assert heat.evaluate("node => node.style.opacity") == "0.75"
@@ -102,7 +102,7 @@ def test_search_finds_layers_and_pictures_also_from_file(page, base):
     for word, target in (
         ("block4_conv1", "layers/block4_conv1.html"),
         ("star", "pictures/star.html"),
-        ("zigzag", "classes/zigzag.html"),
+        ("snail", "classes/snail.html"),
         ("demo", "demo/index.html"),
     ):
         page.locator("[data-md-component='search-query']").fill("")
@@ -130,7 +130,7 @@ def test_without_javascript_everything_is_still_there(browser, served):
     for kind in ("kernel", "pattern"):
         sheet = opened.locator(f".cr-sheet[src*='{kind}']").first
         assert sheet.is_visible()
-    opened.goto(f"{served}/demo/pictures/ring.html")
+    opened.goto(f"{served}/demo/pictures/flower.html")
     assert opened.locator(".cr-cam figure").nth(0).locator("img").get_attribute("src").endswith("overlay0.webp")
     assert opened.locator(".cr-predictions tr").count() == 5
     assert opened.locator(".cr-tiling img").count() == 9

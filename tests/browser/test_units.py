@@ -88,10 +88,10 @@ def test_the_answer_to_a_picture_orders_the_units(layer, small_atlas):
         drawing["facts"]["most"]
         for section in data["sections"]
         for drawing in section["drawings"]
-        if section["name"] == "activations" and drawing["layer"] == "block1_conv1" and drawing["sample"] == "ring"
+        if section["name"] == "activations" and drawing["layer"] == "block1_conv1" and drawing["sample"] == "flower"
     )
     kernels = layer.locator(".cr-units").first
-    kernels.locator("select").first.select_option("to ring")
+    kernels.locator("select").first.select_option("to flower")
     assert kernels.locator(".cr-unit b").all_inner_texts() == [
         str(unit) for unit in sorted(range(16), key=lambda unit: -most[unit])
     ]

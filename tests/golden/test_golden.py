@@ -25,11 +25,11 @@ FOLDER = Path(__file__).parent
 def drawn():
     """name -> pixels."""
     net = KerasNetwork(load(Request("demo")))
-    picture = sample(scenes.scene(1, seed=scenes.SHOWN).pixels, "ring")
+    picture = sample(scenes.scene(1, seed=scenes.SHOWN).pixels, "flower")
     scope = Scope(net.card, (picture,), UnitChoice(), 0)
     kernels = Kernels().draw([Subject(layer="block1_conv1", unit=unit) for unit in range(8)], scope, net)
-    tiling = Activations(tile=24).draw([Subject(layer="block2_conv1", sample="ring")], scope, net)[0]
-    cam = {figure.name: figure.pixels for figure in GradCam().draw([Subject(sample="ring")], scope, net)[0].figures}
+    tiling = Activations(tile=24).draw([Subject(layer="block2_conv1", sample="flower")], scope, net)[0]
+    cam = {figure.name: figure.pixels for figure in GradCam().draw([Subject(sample="flower")], scope, net)[0].figures}
     return {
         "scenes": pixels.tile(np.stack([scenes.scene(i, seed=scenes.SHOWN, size=48).pixels for i in range(12)]), 6),
         "kernels": pixels.tile(np.stack([one.figures[0].pixels for one in kernels]), 4),

@@ -63,7 +63,7 @@ def test_activations_scores_and_gradients_are_the_same(demo, twin, scenes):
 def test_what_is_understood_is_the_same(demo, twin):
     for layer in ("block1_conv1", "block2_pool", "block5_conv2"):
         assert demo.card.layer(layer).receptive_field == twin.card.layer(layer).receptive_field
-    assert (demo.card.head, demo.card.classes) == (twin.card.head, twin.card.classes) == ("softmax", 12)
+    assert (demo.card.head, demo.card.classes) == (twin.card.head, twin.card.classes) == ("softmax", 18)
     assert (demo.card.params, demo.card.input) == (twin.card.params, twin.card.input)
 
 

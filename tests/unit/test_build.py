@@ -160,11 +160,11 @@ def test_the_classes_asked_for_are_explained_in_the_books_colours(tmp_path):
     from convreport.core.drawing.store import Store
     from convreport.core.pictures import colour
 
-    asked = configure("gradcam", {"classes": "star,7", "colormap": "jet"})
+    asked = configure("gradcam", {"classes": "fish,7", "colormap": "jet"})
     build(Plan(out=tmp_path / "a", max_images=1, sections=(asked,)), lambda event: None)
     drawing = atlas_json(tmp_path / "a")["sections"][0]["drawings"][0]
     explained = [(one["index"], one["name"]) for one in drawing["facts"]["classes"]]
-    assert explained == [(2, "star"), (7, "checks"), (0, "disc")]  # the last is the truth, which is always explained
+    assert explained == [(2, "fish"), (7, "leaf"), (0, "face")]  # the last is the truth, which is always explained
     assert len(drawing["facts"]["top"]) == 5
     store = Store(tmp_path / "a/cache")
     figures = {figure.name: store.picture(figure.picture) for figure in store.get(drawing["key"]).figures}
@@ -183,11 +183,11 @@ def test_a_class_asked_for_that_is_also_the_likeliest_is_explained_once_and_righ
     from convreport.core.network.units import UnitChoice
     from tests.models import sample
 
-    ring = sample(scenes.scene(1, seed=scenes.SHOWN).pixels, "ring")
-    scope = Scope(demo.card, (ring,), UnitChoice(), 0)
-    draw = lambda classes: configure("gradcam", {"classes": classes}).draw([Subject(sample="ring")], scope, demo)[0]  # noqa: E731
-    both, alone = draw("top1,ring,star"), draw("star")
-    assert [one.name for one in both.facts.classes] == ["ring", "star"]
+    flower = sample(scenes.scene(1, seed=scenes.SHOWN).pixels, "flower")
+    scope = Scope(demo.card, (flower,), UnitChoice(), 0)
+    draw = lambda classes: configure("gradcam", {"classes": classes}).draw([Subject(sample="flower")], scope, demo)[0]  # noqa: E731
+    both, alone = draw("top1,flower,fish"), draw("fish")
+    assert [one.name for one in both.facts.classes] == ["flower", "fish"]
     maps = {figure.name: figure.pixels for figure in both.figures}
     assert (maps["map1"] == alone.figures[0].pixels).all()
     assert (maps["map0"] != maps["map1"]).any()
@@ -215,7 +215,7 @@ def failing(monkeypatch):
     whole = GradCam.draw
 
     def draw(self, batch, scope, net):
-        if batch[0].sample == "ring":
+        if batch[0].sample == "flower":
             raise ValueError('planted <failure> & "reason"')
         return whole(self, batch, scope, net)
 
@@ -233,10 +233,10 @@ def test_a_failure_shows_its_reason_in_its_place_and_the_rest_is_built(failing, 
     assert (built.drawn, built.failed) == (3, 1)
     failed = [event for event in told if isinstance(event, events.Failed)]
     assert len(failed) == 1 and "planted" in failed[0].reason
-    page = (tmp_path / "a/site/demo/pictures/ring.html").read_text()
+    page = (tmp_path / "a/site/demo/pictures/flower.html").read_text()
     assert "planted &lt;failure&gt; &amp;" in page
     assert "Not drawn" in page
-    assert "planted" not in (tmp_path / "a/site/demo/pictures/disc.html").read_text()
+    assert "planted" not in (tmp_path / "a/site/demo/pictures/face.html").read_text()
 
 
 def test_a_failure_is_not_remembered_and_strict_stops_at_it(failing, tmp_path, monkeypatch):

@@ -138,12 +138,12 @@ def test_nan_starts_again_and_then_is_told():
 
 @pytest.mark.slow
 def test_class_patterns_convince_the_network_of_their_class(demo):
-    made = demo.ascend([logit(index) for index in range(12)], FOURIER, 0)
+    made = demo.ascend([logit(index) for index in range(18)], FOURIER, 0)
     assert (made.scores > made.starts + 3).all()
-    assert made.among == 12 and (made.ranks <= 3).all()
+    assert made.among == 18 and (made.ranks <= 3).all()
     shown = [models.sample(picture, f"p{place}") for place, picture in enumerate(made.pictures)]
     look = demo.look(shown, [], fit="stretch", targets=Targets(top=1))
-    assert (look.probabilities.argmax(1) == np.arange(12)).sum() >= 9
+    assert (look.probabilities.argmax(1) == np.arange(18)).sum() >= 14
 
 
 # -- precision, memory, time

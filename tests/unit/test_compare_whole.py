@@ -117,7 +117,9 @@ def test_a_mobilenet_fine_tuned_on_scenes_against_its_imagenet_weights(tmp_path,
     )
     base.save(tmp_path / "imagenet.keras")
     tuned = keras.Model(
-        base.input, keras.layers.Dense(12, activation="softmax", name="scenes")(base.output), name="tuned"
+        base.input,
+        keras.layers.Dense(len(scenes.CLASSES), activation="softmax", name="scenes")(base.output),
+        name="tuned",
     )
     tuned.compile(keras.optimizers.Adam(0.0005), "sparse_categorical_crossentropy")
     drawn = [scenes.scene(number, seed=43, size=224) for number in range(96)]

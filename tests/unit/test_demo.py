@@ -1,6 +1,7 @@
 """The embedded model and its scenes: deterministic, really trained, and a ruler for heatmaps."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -21,12 +22,31 @@ def test_a_scene_is_a_function_of_its_arguments():
 
 
 def test_scenes_are_the_same_on_every_machine():
-    """Up to the last bit of a float: the mean of each of twelve scenes, to half a gray level."""
-    means = [scenes.scene(index, seed=scenes.SHOWN).pixels.mean() for index in range(12)]
+    """Up to the last bit of a float: the mean of one scene of each class, to half a gray level."""
+    means = [scenes.scene(index, seed=scenes.SHOWN).pixels.mean() for index in range(len(scenes.CLASSES))]
     np.testing.assert_allclose(means, GOLDEN_MEANS, atol=0.5)
 
 
-GOLDEN_MEANS = [172.59, 99.0, 143.83, 97.76, 97.83, 135.28, 72.99, 175.22, 115.32, 95.05, 129.0, 97.54]
+GOLDEN_MEANS = [
+    171.54,
+    113.63,
+    131.09,
+    113.13,
+    97.46,
+    126.28,
+    89.81,
+    128.81,
+    154.47,
+    134.43,
+    134.69,
+    142.19,
+    91.74,
+    142.51,
+    187.42,
+    65.44,
+    157.34,
+    111.25,
+]
 
 
 @pytest.mark.parametrize("size", [32, 96, 200])
@@ -35,9 +55,42 @@ def test_a_scene_of_any_size_shows_the_same_object(size):
         drawn = scenes.scene(index, size=size)
         assert drawn.pixels.shape == (size, size, 3)
         assert drawn.mask.shape == (size, size)
-        assert 0.01 < drawn.mask.mean() < 0.45
+        assert 0.01 < drawn.mask.mean() < 0.5
         large = scenes.scene(index, size=192)
         assert abs(drawn.mask.mean() - large.mask.mean()) < 0.03
+
+
+def test_a_scene_is_the_same_in_whatever_thread_it_is_drawn():
+    alone = [scenes.scene(index).pixels for index in range(24)]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda index: scenes.scene(index).pixels, range(24)))
+    assert all((one == other).all() for one, other in zip(alone, together, strict=True))
+
+
+def test_every_part_is_drawn_and_belongs_to_the_mask():
+    """No name without a part, no part without a name, and the parts that things share are shared."""
+    seen = {}
+    for index in range(4 * len(scenes.CLASSES)):
+        drawn = scenes.scene(index)
+        assert ((drawn.parts > 0) == drawn.mask).all()
+        for part in np.unique(drawn.parts):
+            seen.setdefault(scenes.PARTS[part], set()).add(scenes.CLASSES[drawn.label])
+    assert set(seen) == set(scenes.PARTS)
+    assert {"face", "fish", "cat", "owl"} <= seen["eye"] and {"house", "car"} <= seen["window"]
+
+
+def test_a_face_has_two_eyes_inside_it():
+    from scipy.ndimage import label
+
+    drawn = next(
+        one for one in (scenes.scene(index, label=0) for index in range(20)) if label(one.parts == EYE)[1] == 2
+    )
+    eyes = np.argwhere(drawn.parts == EYE)
+    skin = np.argwhere(drawn.parts == scenes.PARTS.index("skin"))
+    assert (eyes.min(0) > skin.min(0)).all() and (eyes.max(0) < skin.max(0)).all()
+
+
+EYE = scenes.PARTS.index("eye")
 
 
 def test_the_object_stands_out_from_its_surround():
@@ -72,7 +125,7 @@ def test_held_out_accuracy_is_at_least_97_percent(demo):
 
 @pytest.mark.slow
 def test_gradcam_points_at_the_object(answers, record_property):
-    """The maximum of the map falls inside the object, widened by one cell of the map, in at least 85 % of 200 scenes."""
+    """The maximum of the map falls inside the object, widened by one cell of the map, in at least 95 % of 200 scenes."""
     hits, margins = [], 96 // 6
     for one, look in zip(*answers, strict=True):
         if look.probabilities[0].argmax() != one.label:
@@ -86,7 +139,7 @@ def test_gradcam_points_at_the_object(answers, record_property):
     assert len(hits) == 200
     record_property("pointing", float(np.mean(hits)))
     print(f"pointing: {np.mean(hits):.3f} of {len(hits)}")
-    assert np.mean(hits) >= 0.85
+    assert np.mean(hits) >= 0.95
 
 
 def test_the_demo_model_is_small_and_plain():

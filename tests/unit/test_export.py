@@ -48,7 +48,7 @@ def test_the_report_names_nothing_outside_itself(small):
     assert len(addresses) > 50
     assert all(address.startswith(("data:image/webp;base64,", "#")) for address in addresses)
     assert "default-src 'none'" in html.unescape(text)
-    for name in ("ring", "block3_conv1", books.of(small.out).model.digest, "convreport build demo"):
+    for name in ("flower", "block3_conv1", books.of(small.out).model.digest, "convreport build demo"):
         assert name in text
 
 
@@ -135,7 +135,7 @@ def test_a_summary_has_its_contact_sheet_beside_it(small_atlas, tmp_path):
     text = (tmp_path / "said.md").read_text("utf-8")
     assert "![Contact sheet of demo](said-contact.jpg)" in text
     assert "**3 of 3** pictures classified correctly" in text
-    assert "| block3_conv1 | 4 |" in text and "| ring | ring " in text
+    assert "| block3_conv1 | 4 |" in text and "| flower | flower " in text
     sheet = tmp_path / "said-contact.jpg"
     assert sheet.stat().st_size < 10_000_000
     picture = np.asarray(Image.open(sheet))

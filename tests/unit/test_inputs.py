@@ -151,7 +151,7 @@ def shapes(tmp_path):
     for number in range(4):
         scene = scenes.scene(number, seed=5)
         name = scenes.CLASSES[scene.label]
-        folder = tmp_path / "shapes" / ("ring" if number == 0 and name != "ring" else name)
+        folder = tmp_path / "shapes" / ("flower" if number == 0 and name != "flower" else name)
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(scene.pixels).save(folder / f"{number}.png")
     return tmp_path / "shapes"
@@ -170,36 +170,36 @@ def test_folders_say_what_pictures_show_and_mistakes_are_gathered(shapes, tmp_pa
     _, facts = facts_of(tmp_path / "a")
     wrong = [one for one in facts.values() if not one["right"]]
     assert len(facts) == 4 and len(wrong) == 1
-    assert wrong[0]["truth"]["name"] == "ring"
-    assert [one["name"] for one in wrong[0]["classes"] if one["true"]] == ["ring"]  # drawn, however unlikely
+    assert wrong[0]["truth"]["name"] == "flower"
+    assert [one["name"] for one in wrong[0]["classes"] if one["true"]] == ["flower"]  # drawn, however unlikely
     page = (tmp_path / "a/docs/demo/mistakes.md").read_text()
     assert "Of the 4 pictures whose true class is known, it classified 3 correctly" in page
     assert page.count("<figure>") == 3
     assert "'Mistakes': demo/mistakes.md" in (tmp_path / "a/mkdocs.yml").read_text()
     index = (tmp_path / "a/docs/demo/index.md").read_text()
-    assert "wrong: it is ring" in index and "mistakes.md" in index
+    assert "wrong: it is flower" in index and "mistakes.md" in index
     picture = (tmp_path / "a/docs/demo/pictures/0.md").read_text()
-    assert "Wrong: it is ring, which ranks" in picture
+    assert "Wrong: it is flower, which ranks" in picture
     assert (tmp_path / "a/site/demo/mistakes.html").is_file()
 
 
 @pytest.mark.parametrize(
-    "text", ["file,label\n0.png,ring\nring/1.png,disc\n", "0.png;ring\n1.png;disc\n", "0\tring\n1\tdisc\n"]
+    "text", ["file,label\n0.png,flower\nflower/1.png,face\n", "0.png;flower\n1.png;face\n", "0\tflower\n1\tface\n"]
 )
 def test_a_table_says_what_pictures_show(text, shapes, tmp_path):
     (tmp_path / "truth.csv").write_text(text)
     table = truth.read(tmp_path / "truth.csv")
     reading = samples.read([str(shapes)], 12, table)
-    assert {one.name: one.said for one in reading.samples}["0"] == "ring"
+    assert {one.name: one.said for one in reading.samples}["0"] == "flower"
     card = load(Request("demo")).card
     settled = classes.settle(reading.samples, card, strict=False)
-    assert {one.name: one.truth for one in settled}["0"] == [label.name for label in card.labels].index("ring")
+    assert {one.name: one.truth for one in settled}["0"] == [label.name for label in card.labels].index("flower")
 
 
 def test_a_table_with_an_unknown_class_is_an_error(shapes, tmp_path):
-    (tmp_path / "truth.csv").write_text("0.png,rnig\n")
+    (tmp_path / "truth.csv").write_text("0.png,flwoer\n")
     done = run("build", "demo", "--images", shapes, "--truth", tmp_path / "truth.csv", "-o", tmp_path / "a")
-    refused(done, 2, "--truth says 'rnig' of 0", "Did you mean ring")
+    refused(done, 2, "--truth says 'flwoer' of 0", "Did you mean flower")
     (tmp_path / "truth.csv").write_text("just words\n")
     with pytest.raises(UsageError, match="no table of pictures"):
         truth.read(tmp_path / "truth.csv")

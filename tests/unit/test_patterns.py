@@ -32,7 +32,7 @@ def facts_of(atlas, name="filters"):
         (["8", "7", "--preset", "draft", "--size", "96"], (96, 96), "unit 7 of block3_conv1"),
         (["block2_conv1", "2", "--recipe", "book"], (64, 64), "unit 2 of block2_conv1"),
         (["block2_conv1", "2", "--recipe", "keras-example", "--size", "80"], (80, 80), "80 x 80"),
-        (["classes", "star", "--preset", "draft"], (80, 80), "class star"),
+        (["classes", "fish", "--preset", "draft"], (80, 80), "class fish"),
     ],
 )
 def test_one_picture_is_drawn(words, size, said, tmp_path):
@@ -94,15 +94,15 @@ def test_a_unit_that_no_layer_has_is_told_with_the_range(tmp_path):
 
 def test_class_patterns_have_names_and_a_place_on_the_models_page(small_atlas):
     section, facts = facts_of(small_atlas, "classes")
-    assert [one["name"] for one in facts][:3] == ["disc", "ring", "star"] and len(facts) == 12
+    assert [one["name"] for one in facts][:3] == ["face", "flower", "fish"] and len(facts) == 18
     assert section["options"]["numbers"]["steps"] == 20
     for drawing in section["drawings"]:
         assert (small_atlas / "docs/demo" / drawing["figures"]["pattern"]["file"]).is_file()
     page = (small_atlas / "docs/demo/index.md").read_text()
-    assert "What each class looks like to the network" in page and "zigzag" in page
+    assert "What each class looks like to the network" in page and "snail" in page
 
 
-@pytest.mark.parametrize(("words", "count"), [(("none",), 0), (("star", "7"), 2), (("all",), 12)])
+@pytest.mark.parametrize(("words", "count"), [(("none",), 0), (("fish", "7"), 2), (("all",), 18)])
 def test_the_classes_whose_pattern_is_drawn(words, count, demo):
     from convreport.core.drawing.scope import Scope
     from convreport.core.network.units import UnitChoice
@@ -110,7 +110,7 @@ def test_the_classes_whose_pattern_is_drawn(words, count, demo):
     section = configure("classes", {"which": words})
     subjects = section.subjects(Scope(demo.card, (), UnitChoice(), 0))
     assert len(subjects) == count
-    if words == ("star", "7"):
+    if words == ("fish", "7"):
         assert [subject.label for subject in subjects] == [2, 7]
 
 
@@ -130,7 +130,7 @@ def test_of_many_classes_a_handful_is_drawn_and_the_predicted_ones(demo):
     assert [subject.sample for subject in subjects[-2:]] == ["s2", "s5"]
     assert len({subject.label for subject in subjects[:-2]}) == 4
     drawn = section.draw(subjects[-2:], Scope(demo.card, shown, UnitChoice(), 0), demo)
-    assert [one.facts.name for one in drawn] == ["star", "crescent"]
+    assert [one.facts.name for one in drawn] == ["fish", "clock"]
 
 
 def test_a_recipe_of_ones_own_draws_and_is_printed_with_its_numbers(tmp_path, monkeypatch):
