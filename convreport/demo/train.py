@@ -4,9 +4,9 @@ The network is VGG in miniature: five blocks of two 3x3 convolutions, global poo
 with batch normalization, which is then folded into the convolutions (w' = w * gamma / sqrt(var + eps)), so that what
 convreport shows is the plain chain of convolutions and ReLUs that the textbooks draw.
 
-Its patterns are clear because it is robust: it learns from scenes that are shifted, recoloured, blurred and noisy, and at
-the end from scenes changed by the step of a given length that hurts it most (fast gradient method in the L2 norm, from a
-random start; Wong et al. 2020; robust networks have legible patterns, Engstrom et al. 2019).
+Its patterns are clear because it learns from scenes that are shifted, recoloured, blurred and noisy, and because training
+ends while the rate is still high: going on to the end of the schedule, also against the step that hurts it most (Engstrom et
+al. 2019), gave 100 % of held-out scenes instead of 99.6 %, but noisier patterns, of which 8 of 88 were unspecific instead of 2.
 """
 
 import argparse
@@ -31,15 +31,15 @@ Scenes = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Stage:
-    """Steps at one size of picture; `attack` is the length of the harmful step, of pixels in 0..1."""
+    """Steps at one size of picture."""
 
     side: int
     steps: int
-    attack: float
 
 
-STAGES = (Stage(64, 720, 0.0), Stage(SIZE, 220, 0.0), Stage(SIZE, 330, 1.0))
+STAGES = (Stage(64, 720), Stage(SIZE, 68))
 STEPS = sum(stage.steps for stage in STAGES)
+DECAY = 1270  # steps after which the rate would be 0
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def main() -> None:
     pixels, labels = kept_scenes(words.work, words.scenes)
     print(f"{len(pixels):,} scenes ({time.monotonic() - started:.0f} s)", flush=True)
     model = with_normalization(keras)
-    rate = keras.optimizers.schedules.CosineDecay(1e-4, STEPS, warmup_target=RATE, warmup_steps=150)
+    rate = keras.optimizers.schedules.CosineDecay(1e-4, DECAY, warmup_target=RATE, warmup_steps=150)
     optimizer = keras.optimizers.AdamW(rate, weight_decay=2e-3)
     optimizer.build(model.trainable_variables)
     state = [*model.variables, *optimizer.variables]
@@ -132,23 +132,13 @@ def make_step(model: Any, optimizer: Any, stage: Stage) -> Any:
     """A compiled step of training: (uint8 pictures, labels, seed pair) -> loss."""
     import tensorflow as tf
 
-    def loss_of(pictures: Any, truth: Any, training: bool) -> Any:
-        said = model(pictures * 255, training=training)
-        return -tf.reduce_mean(tf.reduce_sum(truth * tf.math.log(said + 1e-7), -1))
-
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def step(pixels: Any, labels: Any, seed: Any) -> Any:
         pictures = disturbed(tf.cast(pixels, tf.float32) / 255, stage.side, seed)
         truth = tf.one_hot(labels, len(CLASSES)) * 0.95 + 0.05 / len(CLASSES)
-        if stage.attack:
-            with tf.GradientTape() as tape:
-                tape.watch(pictures)
-                loss = loss_of(pictures, truth, training=False)
-            slope = tape.gradient(loss, pictures)
-            slope /= tf.sqrt(tf.reduce_sum(slope**2, (1, 2, 3), keepdims=True)) + 1e-12
-            pictures = tf.stop_gradient(pictures + stage.attack * slope)
         with tf.GradientTape() as tape:
-            loss = loss_of(pictures, truth, training=True)
+            said = model(pictures * 255, training=True)
+            loss = -tf.reduce_mean(tf.reduce_sum(truth * tf.math.log(said + 1e-7), -1))
         optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
         return loss
 
