@@ -38,6 +38,7 @@ class Files:
         self._table = table
         self.count = len(paths)
         folders = len({path.parent for path in paths})
+        self._telling = table is not None or folders > 1  # one folder tells nothing of what a picture shows
         self.words = f"{self.count:,} files" + (f" in {folders} folders" if folders > 1 else "")
         with ThreadPoolExecutor(READERS) as pool:
             self._ends = list(pool.map(_ends, paths))
@@ -48,8 +49,8 @@ class Files:
         return self._paths[number].stem
 
     def said(self, number: int) -> str:
-        """What --truth says of it, or its folder."""
-        return truth.of_file(self._paths[number], self._table)
+        """What --truth says of it, or its folder where there are several."""
+        return truth.of_file(self._paths[number], self._table) if self._telling else ""
 
     def picture(self, number: int) -> Picture:
         """Read from disk; ImageError with a reason."""
@@ -101,6 +102,7 @@ class Shown:
 
     def __init__(self, shown: Sequence[Sample]) -> None:
         self._shown = shown
+        self._telling = len({one.said for one in shown}) > 1  # as with folders
         self.count = len(shown)
         self.words = f"the {self.count} picture{'s' if self.count != 1 else ''} of this atlas"
         self.digest = digest("shown", [(one.digest, one.name, one.said) for one in shown])
@@ -111,7 +113,7 @@ class Shown:
 
     def said(self, number: int) -> str:
         """What its user says it shows."""
-        return self._shown[number].said
+        return self._shown[number].said if self._telling else ""
 
     def picture(self, number: int) -> Picture:
         """As it was read for the atlas."""

@@ -19,7 +19,7 @@ from convreport.sections.shared import tiles
 from convreport.sections.shared.tiles import TileFacts
 from convreport.sections.telling import Part, SaidClass, Strip
 
-FEW = 16  # classes of a network that are all drawn without asking
+FEW = 20  # classes of a network that are all drawn without asking
 # Of ImageNet's thousand a handful with a look of its own, by name.
 TELLING = ("jellyfish", "tiger", "school_bus", "strawberry")
 

@@ -101,7 +101,7 @@ def test_search_finds_layers_and_pictures_also_from_file(page, base):
     page.click("[data-md-component='search-query']")
     for word, target in (
         ("block4_conv1", "layers/block4_conv1.html"),
-        ("star", "pictures/star.html"),
+        ("fish", "pictures/fish.html"),
         ("snail", "classes/snail.html"),
         ("demo", "demo/index.html"),
     ):

@@ -12,6 +12,7 @@ from tests.unit.test_cli import run
 # The lightest by default; the whole matrix with -m slow, those that take many gigabytes one after the other.
 USUAL = ("MobileNetV3Small",)
 LARGE = 50e6  # parameters
+HEAVY = 10e6  # parameters
 
 
 APPLICATIONS_BY_NAME = {one.name: one for one in APPLICATIONS.values()}
@@ -41,9 +42,9 @@ def drawn_and_wanted(name, folder):
 
     from tests.bench.applications import small_atlas
 
-    # What shows many pictures to a network of hundreds of millions of parameters is left out: minutes each.
-    large = APPLICATIONS_BY_NAME[name].params > LARGE
-    atlas = small_atlas(name, folder, **({"skip": ["faithfulness", "sanity"]} if large else {}))
+    # What shows many pictures to a network is left out where that takes minutes.
+    heavy = APPLICATIONS_BY_NAME[name].params > HEAVY
+    atlas = small_atlas(name, folder, **({"skip": ["faithfulness", "sanity"]} if heavy else {}))
     keras.backend.clear_session()
     gc.collect()
     wanted = []

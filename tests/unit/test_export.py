@@ -149,8 +149,8 @@ def test_pictures_are_one_file_a_drawing_and_exact(small_atlas, tmp_path):
     done = run("export", small_atlas, "--format", "images", "-o", tmp_path / "all")
     assert done.exit_code == 0, done.output
     names = {path.name for path in (tmp_path / "all").iterdir()}
-    assert {"block3_conv1_2.png", "block1_conv1_0_kernel.png", "class_3.png", "ring_gradcam_overlay0.png"} <= names
-    assert "ring_block1_conv1_activations_tiling.png" in names and "block3_conv1-pattern-contact.jpg" in names
+    assert {"block3_conv1_2.png", "block1_conv1_0_kernel.png", "class_3.png", "flower_gradcam_overlay0.png"} <= names
+    assert "flower_block1_conv1_activations_tiling.png" in names and "block3_conv1-pattern-contact.jpg" in names
     data = json.loads((small_atlas / "docs/demo/atlas.json").read_bytes())
     drawing = next(
         one for section in data["sections"] if section["name"] == "filters" for one in section["drawings"]

@@ -66,7 +66,7 @@ def test_drawn_alone_it_is_the_tile_of_the_atlas(tmp_path, small_atlas):
         (["predictions", "0"], "no stack of maps", "convreport layers"),
         (["block*", "0"], "means 14 layers", "Name one"),
         (["block1_conf1", "0"], "no layer that matches", "block1_conv1"),
-        (["classes", "squid"], "no class 'squid'", "0 to 11"),
+        (["classes", "squid"], "no class 'squid'", "0 to 17"),
         (["block1_conv1", "0", "-o", "tile.tiff"], "No picture can be written to tile.tiff", ".png"),
         (["block1_conv1", "0", "--size", "8"], "--size must be from 32 to 1024", ""),
         (["block1_conv1", "0", "--size", "90", "--recipe", "multiscale"], "grows to a size of its own", "--size"),

@@ -20,12 +20,12 @@ def announced(page):
 
 def test_every_page_announces_its_title_and_a_picture_that_is_there(small_atlas):
     site = small_atlas / "site"
-    for path in ("index.html", "demo/index.html", "demo/layers/block1_conv1.html", "demo/pictures/ring.html"):
+    for path in ("index.html", "demo/index.html", "demo/layers/block1_conv1.html", "demo/pictures/flower.html"):
         found = announced(site / path)
         assert found["og:title"] and found["og:description"] and found["twitter:card"] == "summary_large_image"
         with Image.open((site / path).parent / found["og:image"]) as picture:
             assert min(picture.size) >= 96
-    assert announced(site / "demo/pictures/ring.html")["og:image"].endswith("overlay0.webp")
+    assert announced(site / "demo/pictures/flower.html")["og:image"].endswith("overlay0.webp")
     with Image.open(site / "demo" / announced(site / "demo/index.html")["og:image"]) as picture:
         assert picture.format == "JPEG" and 1.6 <= picture.width / picture.height <= 2.2
     assert not (site / "assets/theme").exists(), "the theme's part is no page"
