@@ -61,7 +61,7 @@ def trouble(page):
     return found + ([f"{wide} pixels too wide"] if wide > 0 else [])
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_pages_of_changes_are_sound_wherever_they_are_read(browser, compared, training, scheme):
     site = (compared / "atlas/site").resolve().as_uri()
     found = []

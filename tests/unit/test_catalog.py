@@ -9,9 +9,7 @@ from convreport.engines.keras.reading import catalog
 from convreport.engines.keras.reading.catalog import APPLICATIONS
 from tests.unit.test_cli import run
 
-# The lightest by default; the whole matrix with -m slow, those that take many gigabytes one after the other.
-USUAL = ("MobileNetV3Small",)
-LARGE = 50e6  # parameters
+LARGE = 50e6  # parameters; those that take many gigabytes are drawn one after the other
 HEAVY = 10e6  # parameters
 
 
@@ -19,8 +17,7 @@ APPLICATIONS_BY_NAME = {one.name: one for one in APPLICATIONS.values()}
 
 
 def marks(one):
-    alone = [pytest.mark.xdist_group("large")] if one.params > LARGE else []
-    return alone if one.name in USUAL else [*alone, pytest.mark.slow]
+    return [pytest.mark.xdist_group("large")] if one.params > LARGE else []
 
 
 MATRIX = [pytest.param(one.name, marks=marks(one)) for one in APPLICATIONS.values()]
