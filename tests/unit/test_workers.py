@@ -396,6 +396,7 @@ def test_a_build_by_processes_is_that_of_one_and_survives_a_kill(tmp_path, convr
                     child
                     for child in psutil.Process(process.pid).children(recursive=True)
                     if "spawn" in str(child.cmdline())
+                    or ("forkserver" in str(child.cmdline()) and child.ppid() != process.pid)
                 ]
                 workers[-1].kill()
     assert process.returncode == 0
