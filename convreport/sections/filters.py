@@ -24,6 +24,7 @@ from convreport.sections.shared import tiles
 from convreport.sections.shared.tiles import TileFacts
 from convreport.sections.telling import Line, Measured, Rule, Shift, Spot, Units, listed
 
+COLUMNS = 10
 COVER = 40  # tiles of the picture that stands for the model on the home page
 ROW = 8  # tiles of a row
 SOCIAL = 1200  # pixels across the picture for previews of links
@@ -150,12 +151,13 @@ class Filters(Section[PatternFacts, Patterns]):
                 rows[layer] = row
         per_layer = -(-COVER // max(len(strong), 1))
         best = [figure for some in strong.values() for figure in _spread(some, per_layer)][-COVER:]
+        best = best[len(best) % COLUMNS if len(best) > COLUMNS else 0 :]  # whole rows
         if not done:
             return None
         wide = isqrt(2 * len(best))  # about twice as wide as high, and no row left unfinished
         high = min(-(-wide // 2), len(best) // wide)
         social = press.mosaic("figures/social.jpg", best[-wide * high :], wide, side=SOCIAL // wide)
-        return Patterns(rows, press.mosaic("figures/cover.webp", best, 10, side=SIDE), social)
+        return Patterns(rows, press.mosaic("figures/cover.webp", best, COLUMNS, side=SIDE), social)
 
     @classmethod
     def _place(cls, record: Record) -> tuple[bool, float]:

@@ -36,14 +36,14 @@ def test_a_tile_is_the_same_alone_and_in_any_slot_and_company(demo_loaded, preci
 
 @pytest.mark.slow
 def test_bfloat16_scores_what_float32_scores(demo_loaded):
-    """At equal contrast, in the median of a layer, within 3 %."""
+    """At equal contrast, in the median of a layer: at most 3 % less, and what is more is no other picture's score."""
     from convreport.engines.keras.running.network import KerasNetwork
 
     objectives = [channel("block4_conv1", unit) for unit in range(32)]
     exact, short = (
         KerasNetwork(demo_loaded, Means(word)).ascend(objectives, FOURIER, 0) for word in ("float32", "bfloat16")
     )
-    assert np.median(short.evens) == pytest.approx(np.median(exact.evens), rel=0.03)
+    assert 0.97 <= np.median(short.evens) / np.median(exact.evens) <= 1.1
     assert (short.pictures != exact.pictures).any(), "it was really climbed in another precision"
 
 

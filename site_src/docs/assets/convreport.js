@@ -597,7 +597,7 @@
   /** A field that finds units by number, layer, class or part: every word must be the unit's number, or in its layer's name or
    *  in one of its words. */
   async function finder(box) {
-    const field = el("input", { type: "search", placeholder: "a number, layer or class, such as 7 or disc", autocomplete: "off" });
+    const field = el("input", { type: "search", placeholder: "a number, layer or class, such as 7 or block3", autocomplete: "off" });
     const count = el("span", { className: "cr-hint", role: "status" });
     const found = el("div", { className: "cr-found" });
     const up = box.dataset.up;
