@@ -46,7 +46,7 @@ def build_all(plans: Sequence[Plan], emit: Emit, *, command: str = "") -> events
         if len(plans) == 1:
             model.name_of(plan)  # nor does a mistyped model
     atlas = Atlas.open(first.out, create=True)
-    site.move(atlas, first.site_url)
+    site.move(atlas, first.site_url)  # a mistake in it is told before anything is drawn
     counts = []
     with hands.Pool(first.workers, first.memory, emit, dashboard=first.dashboard) as pool:
         for plan in plans:
@@ -61,7 +61,7 @@ def build_all(plans: Sequence[Plan], emit: Emit, *, command: str = "") -> events
                 counts.append((0, 0, 1))
     with atlas.locked():
         _prune(atlas, Store(atlas.cache))
-        index = make_site(atlas, first.templates, emit, first.site_url)
+        index = make_site(atlas, first.templates, emit)
     new, reused, failed = (sum(numbers) for numbers in zip(*counts, strict=True))
     built = events.Built(str(index), new, reused, failed, time.monotonic() - started)
     emit(built)
@@ -95,12 +95,8 @@ def covered(plan: Plan, card: ModelCard, emit: Emit, scratch: Path) -> Scope:
     return Scope(card, shown, choice, plan.seed, chosen_layers, plan.fit, plan.precision, plan.recipes, found)
 
 
-def make_site(atlas: Atlas, templates: Path | None, emit: Emit, site_url: str = "") -> Path:
-    """Pages and site from what atlas.json holds; needs no framework. Returns the site's first page.
-
-    `site_url` is the address at which it will stand; where nothing is said, the one that was said last.
-    """
-    site.move(atlas, site_url)
+def make_site(atlas: Atlas, templates: Path | None, emit: Emit) -> Path:
+    """Pages and site from what atlas.json holds; needs no framework. Returns the site's first page."""
     found = shelf(atlas)
     for error in (*found.outdated, *found.damaged):
         emit(events.Warned(f"Left out: {error.message}", error.hint))

@@ -25,11 +25,13 @@ def site(
     from convreport.book.folder import Atlas
     from convreport.builder import pipeline
     from convreport.cli import console
+    from convreport.site import mkdocs
 
     with sentences(), console.listening(as_json=False, quiet=quiet) as emit:
         atlas = Atlas.open(folder, create=False)
         with atlas.locked():
-            index = pipeline.make_site(atlas, templates, emit, site_url or "")
+            mkdocs.move(atlas, site_url or "")
+            index = pipeline.make_site(atlas, templates, emit)
         console.say(f"open {index}")
 
 

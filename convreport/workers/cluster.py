@@ -8,7 +8,6 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -47,19 +46,22 @@ def prepare(count: int, packages: Sequence[str]) -> None:
     """
     if not FORKED:
         return
+    from multiprocessing import forkserver
+
     import dask
     from distributed.utils import get_mp_context
 
     with dask.config.set(FORKING):
         context = get_mp_context()
         context.set_forkserver_preload(["distributed", "convreport.workers.hand", *packages])
-        before = {name: os.environ.get(name) for name in _environment(count)}
+        before = dict(os.environ)
         os.environ.update(_environment(count))  # read where they are imported
         try:
             forkserver.ensure_running()
         finally:
-            for name, value in before.items():
-                os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+            for name in _environment(count).keys() - before.keys():
+                del os.environ[name]
+            os.environ.update(before)
 
 
 @contextmanager

@@ -5,9 +5,10 @@ Three things go on at once: pictures are read ahead, both networks answer, and t
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -22,7 +23,7 @@ from convreport.core.comparing.matching import Together
 from convreport.core.network.card import ModelCard
 from convreport.core.pictures.sample import Sample
 from convreport.core.seam import Answering, Network, Responses
-from convreport.core.survey import health
+from convreport.core.survey import ahead, health
 from convreport.core.survey.examples import Examples
 
 BLOCK = 64  # pictures that are read ahead
@@ -154,7 +155,8 @@ class Encounter:
             party.prepare()
         with ThreadPoolExecutor(1) as summing, ThreadPoolExecutor(1) as asking:
             before: Future[None] | None = None
-            for block in _blocks(examples, lambda sample: self._planes(sample, fit)):
+            read = partial(self._planes, fit=fit)
+            for block in ahead.blocks(examples.samples, read, range(examples.count), BLOCK):
                 for some, (old, new), raw in self._batches(block):
                     groups = np.array([place.get(examples.said(int(number)), -1) for number in some])
                     other = asking.submit(self.old.answer, some, old, raw=raw)
@@ -187,10 +189,8 @@ class Encounter:
         parties = self.old, self.new
         return all(one.net.beside and (read_off(one.card) or not scores_classes(one.card)) for one in parties)
 
-    def _planes(self, sample: Sample | None, fit: str) -> tuple[Array, Array, bool]:
+    def _planes(self, sample: Sample, fit: str) -> tuple[Array, Array, bool]:
         """What both read of a picture, and whether they are fed it as it is; ImageError where one cannot."""
-        if sample is None:
-            raise ImageError("it cannot be read as a picture")
         new = self.new.net.read(sample, fit)
         alike = self.old.card.input == self.new.card.input
         return new if alike else self.old.net.read(sample, fit), new, sample.raw
@@ -234,30 +234,6 @@ class Encounter:
 
 
 _Read = tuple[int, tuple[Array, Array, bool] | ImageError]
-
-
-def _blocks(
-    examples: Examples, planes_of: Callable[[Sample | None], tuple[Array, Array, bool]]
-) -> Iterator[list[_Read]]:
-    """What is read of pictures, or why not, by the block; the next one is read while this one is looked at."""
-
-    def read(number: int, sample: Sample | None) -> _Read:
-        try:
-            return number, planes_of(sample)
-        except ImageError as error:
-            return number, error
-
-    def block(first: int) -> list[_Read]:
-        numbers = list(range(first, min(first + BLOCK, examples.count)))
-        return [read(number, sample) for number, sample in zip(numbers, examples.samples(numbers), strict=True)]
-
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(block, 0)
-        for first in range(0, examples.count, BLOCK):
-            found = ahead.result()
-            if first + BLOCK < examples.count:
-                ahead = pool.submit(block, first + BLOCK)
-            yield found
 
 
 def _spread(maps: Array) -> Array:

@@ -16,13 +16,16 @@ from convreport.core.network import kernels
 from convreport.core.network.circuits import Circuits
 from convreport.core.pictures.sample import Sample
 from convreport.core.seam import Network, Responses
+from convreport.core.survey import ahead
 from convreport.core.survey.tally import ALIKE, MOST_PAIRS, Pairs, Tally
 
 BLOCK = 64  # pictures that are read while those before them are looked at
 SHARD = 128  # pictures that are tallied by themselves: sums are joined shard by shard, so they do not depend on who made them
 BATCH = 16  # pictures of 224 x 224 a call of the network; fewer larger ones, more small ones up to a block
 
-Read = tuple[Array, bool] | str  # what the network reads of a picture, and whether it is fed as it is; or why it cannot
+Read = (
+    tuple[Array, bool] | ImageError
+)  # what the network reads of a picture, and whether it is fed as it is; or why it cannot
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def suspects(net: Network, layers: Sequence[str]) -> dict[str, Pairs]:
     return found
 
 
-def _tallied(net: Network, examples: Pictures, asked: Pass, blocks: Iterable[tuple[list[int], list[Read]]]) -> Part:
+def _tallied(net: Network, examples: Pictures, asked: Pass, blocks: Iterable[list[tuple[int, Read]]]) -> Part:
     """While a batch is tallied the network sees the next one."""
     part = Part.empty({path: net.card.layer(path).units for path in asked.layers}, asked)
     place = {said: index for index, said in enumerate(asked.groups)}
@@ -139,6 +142,9 @@ def _tallied(net: Network, examples: Pictures, asked: Pass, blocks: Iterable[tup
 
     with ThreadPoolExecutor(1) as pool:
         for numbers, planes, raw in _batches(blocks, part):
+            if len(part.failures) == len(part.tallies):
+                seen = None
+                continue  # nothing is left to ask for; what cannot be read is counted all the same
             coming = pool.submit(copy_context().run, partial(net.observe, planes, list(part.tallies), raw=raw))
             tally()
             seen, shown = coming, numbers
@@ -146,42 +152,23 @@ def _tallied(net: Network, examples: Pictures, asked: Pass, blocks: Iterable[tup
     return part
 
 
-def _blocks(net: Network, examples: Pictures, fit: str, begin: int, end: int) -> Iterator[tuple[list[int], list[Read]]]:
-    """The pictures' numbers and what was read, BLOCK by BLOCK; the next block is read while this one is looked at."""
-
-    def read(first: int) -> tuple[list[int], list[Read]]:
-        numbers = list(range(first, min(first + BLOCK, end)))
-        return numbers, [_read(net, sample, fit) for sample in examples.samples(numbers)]
-
-    starts = list(range(begin, end, BLOCK))
-    with ThreadPoolExecutor(1) as pool:
-        ahead: Future[Any] | None = pool.submit(read, starts[0]) if starts else None
-        for place in range(len(starts)):
-            assert ahead is not None
-            block = ahead.result()
-            ahead = pool.submit(read, starts[place + 1]) if place + 1 < len(starts) else None
-            yield block
-
-
-def _read(net: Network, sample: Sample | None, fit: str) -> Read:
-    if sample is None:
-        return "it cannot be read as a picture"
-    try:
+def _blocks(net: Network, examples: Pictures, fit: str, begin: int, end: int) -> Iterator[list[tuple[int, Read]]]:
+    def read(sample: Sample) -> tuple[Array, bool]:
         return net.read(sample, fit), sample.raw
-    except ImageError as error:
-        return error.message
+
+    return ahead.blocks(examples.samples, read, range(begin, end), BLOCK)
 
 
-def _batches(blocks: Iterable[tuple[list[int], list[Read]]], part: Part) -> Iterator[tuple[list[int], Array, bool]]:
+def _batches(blocks: Iterable[list[tuple[int, Read]]], part: Part) -> Iterator[tuple[list[int], Array, bool]]:
     """Pictures of one size in batches: their numbers, what is read of them, and whether they are fed as they are; those that
     cannot be read are counted.
     """
-    for numbers, block in blocks:
+    for block in blocks:
         known = []
-        for number, one in zip(numbers, block, strict=True):
-            if isinstance(one, str):
+        for number, one in block:
+            if isinstance(one, ImageError):
                 part.skipped += 1
-                part.reason = part.reason or one
+                part.reason = part.reason or one.message
             else:
                 known.append((number, *one))
         known.sort(key=lambda one: (one[1].shape, one[2], one[0]))
