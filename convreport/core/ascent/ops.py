@@ -100,6 +100,10 @@ class Ops(Protocol):
         """Of each row of (n, units) one place, (n,)."""
         ...
 
+    def sign(self, x: Tensor) -> Tensor:
+        """-1, 0 or 1."""
+        ...
+
     def most(self, x: Tensor, axes: Sequence[int]) -> Tensor:
         """The largest over some axes."""
         ...

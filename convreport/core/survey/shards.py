@@ -21,6 +21,7 @@ from convreport.core.survey.tally import ALIKE, MOST_PAIRS, Pairs, Tally
 
 BLOCK = 64  # pictures that are read while those before them are looked at
 SHARD = 128  # pictures that are tallied by themselves: sums are joined shard by shard, so they do not depend on who made them
+SETTLED_FROM = 500  # pictures from which it pays to prepare the network with its weights as constants (seconds, once)
 BATCH = 16  # pictures of 224 x 224 a call of the network; fewer larger ones, more small ones up to a block
 
 Read = (
@@ -132,6 +133,7 @@ def _tallied(net: Network, examples: Pictures, asked: Pass, blocks: Iterable[lis
     """While a batch is tallied the network sees the next one."""
     part = Part.empty({path: net.card.layer(path).units for path in asked.layers}, asked)
     place = {said: index for index, said in enumerate(asked.groups)}
+    settled = examples.count >= SETTLED_FROM
     seen: Future[Any] | None = None
     shown: list[int] = []
 
@@ -145,7 +147,8 @@ def _tallied(net: Network, examples: Pictures, asked: Pass, blocks: Iterable[lis
             if len(part.failures) == len(part.tallies):
                 seen = None
                 continue  # nothing is left to ask for; what cannot be read is counted all the same
-            coming = pool.submit(copy_context().run, partial(net.observe, planes, list(part.tallies), raw=raw))
+            ask = partial(net.observe, planes, list(part.tallies), raw=raw, settled=settled)
+            coming = pool.submit(copy_context().run, ask)
             tally()
             seen, shown = coming, numbers
         tally()

@@ -189,7 +189,8 @@ class Tally:
         asked, place = np.unique([pair[:2] for pair in self.suspects], return_inverse=True)
         first, second = place.reshape(-1, 2).T
         for picture in maps:
-            columns = picture.reshape(-1, picture.shape[-1])[:, asked].astype(np.float64) - self.origin[asked]
+            columns = np.take(picture.reshape(-1, picture.shape[-1]), asked, axis=1).astype(np.float64)
+            columns -= self.origin[asked]
             sums, products = columns.sum(0), columns.T @ columns
             squares = products.diagonal()
             count = np.full(len(first), len(columns))

@@ -56,6 +56,10 @@ class TensorFlowOps:
         """Of each row one place."""
         return self._tf.gather(x, places, axis=1, batch_dims=1)
 
+    def sign(self, x: Any) -> Any:
+        """-1, 0 or 1."""
+        return self._tf.sign(x)
+
     def most(self, x: Any, axes: Sequence[int]) -> Any:
         """The largest over some axes."""
         return self._tf.reduce_max(x, list(axes))

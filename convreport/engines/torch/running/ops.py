@@ -66,6 +66,10 @@ class TorchOps:
         """Of each row one place."""
         return x.gather(1, places.long()[:, None])[:, 0]
 
+    def sign(self, x: Any) -> Any:
+        """-1, 0 or 1."""
+        return x.sign()
+
     def most(self, x: Any, axes: Sequence[int]) -> Any:
         """The largest over some axes."""
         return x.amax(tuple(axes))
