@@ -51,7 +51,7 @@ class Crew:
         Raises UnopenedError where a worker cannot open the model, LostError where nobody is left.
         """
         self._took = took
-        for job in sorted(jobs, key=lambda job: job.climbs):  # those that cannot be divided first
+        for job in sorted(jobs, key=self._place):
             if not job.surveys:
                 self._foreman.add(self._task(job, ()))
         surveyed = [job for job in jobs if job.surveys]
@@ -61,6 +61,13 @@ class Crew:
             for part in job.divided(len(self._foreman.workers)):
                 self._foreman.add(self._task(part, ()))
         self._work()
+
+    def _place(self, job: Job) -> tuple[bool, int]:
+        """Those that cannot be divided first; of patterns those of the deepest layers, whose batches take longest, so that at
+        the end there are short ones to share.
+        """
+        depth = {layer.path: place for place, layer in enumerate(self._order.scope.card.layers)}
+        return job.climbs, -depth.get(job.subjects[0].layer or "", len(depth)) if job.climbs else 0
 
     # -- who is fit
 
