@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from convreport.core.ascent.canvas import as_rgb, displayed, generator, sees_more
+from convreport.core.ascent.canvas import as_rgb, displayed, generator, opacity, sees_more
 from convreport.core.ascent.judge import Judge, Judged
 from convreport.core.ascent.objectives import Objective
 from convreport.core.ascent.ops import Choice, Heights, Ops, Tensor
@@ -178,10 +178,10 @@ class Climb:
         kind = self._steps.parameters(sizes[0])
         values = self._ops.tensor(np.stack([kind.start(draw) for draw in draws]))
         start = self._judge.plain(kind.picture(values), choice)
-        looked = [values]
+        looked, care = [values], None
         for place, side in enumerate(sizes):
             with self._ops.computing("float32" if yielded else self.precision):
-                looked = self._walk(side, looked[-1], draws, choice, yielded)
+                looked, care = self._walk(side, looked[-1], draws, choice, yielded)
             if recipe.growth > 1:
                 bigger = sides(recipe)[place + 1]
                 values = kind.resized(looked[-1], bigger)
@@ -193,27 +193,33 @@ class Climb:
         assert best is not None
         scores, evens, ranks = self._judge.of(best, choice)
         return Ascent(
-            self._shown(best.pictures), scores, start, evens, ranks, self._judge.among,
-            precision=self.precision, batch=len(objectives),
+            self._shown(best.pictures), scores, start, evens, ranks, self._opacity(care, len(objectives)),
+            among=self._judge.among, precision=self.precision, batch=len(objectives),
         )  # fmt: skip
 
-    def _walk(self, side: int, values: Any, draws: list[Any], choice: Choice, yielded: bool) -> list[Any]:
-        """All steps at one side of the canvas; the values at the recipe's checkpoints, the last ones last."""
+    def _walk(
+        self, side: int, values: Any, draws: list[Any], choice: Choice, yielded: bool
+    ) -> tuple[list[Any], Tensor | None]:
+        """All steps at one side of the canvas: the values at the recipe's checkpoints, the last ones last; and how much
+        the steps cared for each pixel, (n, side, side), where the recipe asks for it.
+        """
         ops, recipe = self._ops, self._recipe
         moves = [Moves.drawn(recipe, draw, side, recipe.steps) for draw in draws]
         warps, rolls = (np.stack([getattr(one, name) for one in moves], 1) for name in ("warps", "rolls"))
         looked_at = [recipe.steps - back * max(recipe.steps // 8, 1) for back in reversed(range(recipe.checkpoints))]
         state, looked = first_state(ops, recipe, values), []
-        highest, kept = None, values
+        highest, kept, care = None, values, None
         for number in range(recipe.steps):
             step = self._steps.at(side, yielded=yielded and number < YIELDING_STEPS)
             moved = ops.tensor(warps[number]), ops.tensor(rolls[number])
-            values, state, height = step(values, state, ops.tensor(float(number)), *moved, choice)
+            values, state, height, cared = step(values, state, ops.tensor(float(number)), *moved, choice)
+            if recipe.transparency:
+                care = cared if care is None else care + cared
             if recipe.keep_best:
                 highest, kept = _higher(ops, height, values, highest, kept)
             if number + 1 in looked_at:
                 looked.append(kept if recipe.keep_best else values)
-        return looked
+        return looked, care
 
     def _sides(self) -> list[int]:
         """The sides of the canvas at each scale."""
@@ -226,6 +232,11 @@ class Climb:
             return displayed(pictures, self._recipe)
         shown = np.nan_to_num(centre(pictures, self.stage.tile))  # broken weights make broken pictures: black
         return as_rgb((shown * 255 + 0.5).astype(np.uint8))
+
+    def _opacity(self, care: Tensor | None, count: int) -> Any:
+        if care is None:
+            return np.zeros((count, 0, 0), np.uint8)
+        return opacity(centre(self._ops.array(care)[..., None], self.stage.tile)[..., 0])
 
     # -- time
 

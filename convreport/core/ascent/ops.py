@@ -64,6 +64,14 @@ class Ops(Protocol):
         """The logistic function."""
         ...
 
+    def cos(self, x: Tensor) -> Tensor:
+        """The cosine of radians."""
+        ...
+
+    def sin(self, x: Tensor) -> Tensor:
+        """The sine of radians."""
+        ...
+
     def maximum(self, x: Tensor, least: Any) -> Tensor:
         """The larger one, number by number."""
         ...
