@@ -79,7 +79,7 @@ class Climb:
         self.stage = Stage.fitted(card, self._recipe, layer)
         if "logit" in kinds or not all(engine.takes_any_size(path) for path in paths):
             self._settle(paths[0])
-        self.batch = batch_for(card, paths, self.stage, memory)
+        self.batch = self._whole_units(batch_for(card, paths, self.stage, memory))
         self._steps = Steps(self._ops, self.stage, self._recipe, self._heights, self._compiled)
         self._judge = Judge(self._ops, self.stage, self._heights, self._compiled)
         self.precision = "float32"
@@ -128,7 +128,12 @@ class Climb:
     # -- running
 
     def run(self, objectives: Sequence[Objective], seed: int) -> Ascent:
-        """Climb for every objective; the best of the recipe's seeds, and a rescue for those that did not rise."""
+        """Climb for every objective; the best of the recipe's seeds, and a rescue for those that did not rise.
+
+        With diversity, several pictures of each objective, one after the other.
+        """
+        if self._recipe.diversity > 1:
+            return self._climb_all([one for one in objectives for _ in range(self._recipe.diversity)], seed, self.batch)
         made = self._climb_all(objectives, seed, self.batch)
         for another in range(1, self._recipe.seeds):
             made = _better(
@@ -161,19 +166,28 @@ class Climb:
                 parts.append(self._climb(padded, seed, yielded).first(len(chunk)))
             return Ascent.joined(parts)
         except self._ops.out_of_memory:
-            if batch == 1:
+            if batch <= self._recipe.diversity:
                 raise ModelError(
-                    f"There is not enough memory for a single picture at {self._objective.name}.",
+                    f"There is not enough memory for {_pictures(self._recipe.diversity)} at {self._objective.name}.",
                     "Close other programs, or choose layers nearer the input.",
                 ) from None
-        self.batch = min(self.batch, batch // 2)
-        return self._climb_all(objectives, seed, batch // 2, yielded=yielded)
+        batch = self._whole_units(batch // 2)
+        self.batch = min(self.batch, batch)
+        return self._climb_all(objectives, seed, batch, yielded=yielded)
+
+    def _whole_units(self, batch: int) -> int:
+        """Pictures of one unit climb together."""
+        return max(batch // self._recipe.diversity, 1) * self._recipe.diversity
 
     def _climb(self, objectives: list[Objective], seed: int, yielded: bool) -> Ascent:
         """One batch, from noise to judged pictures."""
         recipe = self._recipe
         choice = self._heights.choice(objectives)
-        draws = [generator(seed, objective.name) for objective in objectives]
+        names = [objective.name for objective in objectives]
+        for place in range(len(names)):
+            if another := place % recipe.diversity:
+                names[place] += f" #{another}"
+        draws = [generator(seed, name) for name in names]
         sizes = self._sides()
         kind = self._steps.parameters(sizes[0])
         values = self._ops.tensor(np.stack([kind.start(draw) for draw in draws]))
@@ -285,6 +299,10 @@ def _higher(ops: Ops, height: Tensor, values: Tensor, highest: Tensor, kept: Ten
         return height, values
     better = height > highest
     return ops.where(better, height, highest), ops.where(better[:, None, None, None], values, kept)
+
+
+def _pictures(count: int) -> str:
+    return "a single picture" if count == 1 else f"{count} pictures of one unit"
 
 
 def _reads_input(card: ModelCard, layer: str) -> bool:

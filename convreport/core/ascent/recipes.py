@@ -31,6 +31,8 @@ class Recipe:
     more than a tile, or `light` times as many in networks of little work, which converge more slowly and cost less; `size`
     of the first in pixels, 0: from the receptive field, from `smallest` to `largest`, and `margin` on each side that is
     cut off at the end. `scales` 0: as many as the source gives the kind of objective.
+    Diversity: so many pictures of each objective, unlike each other (see `core.ascent.diversity`); the first is the one that
+    would be drawn alone, and there is neither a second seed nor a rescue.
     Pick: best of `seeds` starts and of the last `checkpoints` pictures; `keep_best` the best of all steps.
     Display: pixels are centred at 0.5 with standard deviation `contrast` (0: stretched to their range), `trim` cut off;
     with `transparency` what the steps cared for little is transparent.
@@ -75,6 +77,7 @@ class Recipe:
     transparency: bool = False
     source: str = ""
     spectrum: Spectrum | None = None
+    diversity: int = 1
 
 
 FOURIER = Recipe(
@@ -112,7 +115,8 @@ RECIPES = {
             shift=1 / 16,
             step="adam",
             rate=0.1,
-            steps=128,
+            steps=64,
+            deep=2.5,
             transparency=True,
             source="after Fel et al., MAgnitude Constrained Optimization, NeurIPS 2023: the magnitude spectrum is that of "
             "pictures, and the phases alone are climbed; what the ascent never cared for is transparent",
@@ -184,7 +188,7 @@ RECIPES = {
         ),
     )
 }
-MEASURED = ("name", "spectrum")  # fields that nobody says
+UNSAID = ("name", "spectrum", "diversity")  # fields that a recipe of one's own cannot say
 # Scales of `multiscale` by what is climbed, and the side of the blur for scores.
 FIRST_SCALES, LAYER_SCALES, LOGIT_SCALES, LOGIT_BLUR = 20, 15, 25, 7
 
@@ -232,7 +236,7 @@ def _own(name: str, table: Any, before: Iterable[Recipe]) -> Recipe:
     kinds = get_type_hints(Recipe)
     values: dict[str, Any] = {"source": f"your own, on the ground of {base.name}"}
     for key, value in said.items():
-        known = [name for name in kinds if name not in MEASURED]
+        known = [name for name in kinds if name not in UNSAID]
         if key not in known:
             raise UsageError(f"there is no field '{key}'.", did_you_mean(key, ["base", "preset", *known]))
         values[key] = _value(key, value, kinds[key])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
+from convreport.core.ascent import diversity
 from convreport.core.ascent.ops import Choice, Heights, Ops, Tensor
 from convreport.core.ascent.optimizers import State, updated
 from convreport.core.ascent.parameters import Parameters, parameters
@@ -55,7 +56,7 @@ class Steps:
             seen = ops.roll(pictures, rolls) if recipe.roll and recipe.parameters != "pixels" else pictures
             if moves_anything(recipe):
                 seen = ops.warp(seen, warps, seen_side(recipe, side))
-            height = self._heights.of(self._stage.input_of(seen), choice, yielded=yielded) - self._penalty(pictures)
+            height = self._height(self._stage.input_of(seen), choice, yielded) - self._penalty(pictures)
             return SCALE * ops.sum(height, [0]), height
 
         care: Tensor = ()
@@ -78,6 +79,13 @@ class Steps:
             return ops.sum(kind.picture(values) * of_pictures, [0, 1, 2, 3]), None
 
         return height, ops.slope(along, values)[1], ops.sum(abs(of_pictures), [3]) / SCALE
+
+    def _height(self, fed: Tensor, choice: Choice, yielded: bool) -> Tensor:
+        """Less what pictures of one unit are like each other; weighed by the height itself, whatever a layer's numbers are."""
+        if self._recipe.diversity == 1:
+            return self._heights.of(fed, choice, yielded=yielded)
+        height, like = self._heights.apart(fed, choice, self._recipe.diversity, yielded=yielded)
+        return height - diversity.WEIGHT * abs(self._ops.fixed(height)) * like
 
     def _penalty(self, pictures: Tensor) -> Tensor:
         """The 6-norm and the total variation of each canvas, per number of it, weighed (keras-vis)."""

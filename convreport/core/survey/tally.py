@@ -1,4 +1,6 @@
-"""What the units of a layer answered to many pictures, tallied as a stream: nothing in it grows with the pictures."""
+"""What the units of a layer answered to many pictures, tallied as a stream: nothing in it grows with the pictures, but a
+sample of answers as large as its caller allows.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -88,7 +90,8 @@ class Tally:
     means over the map, `positive` the shares of positions above zero, `full` those at the activation's ceiling; `answering`
     counts pictures with a position above zero. `drive` (units, groups) sums the mean of what is above zero over the pictures
     of each group, of which `members` counts. `pairs` (near-duplicate kernels, 6): count, sums of x, y, x x, y y and x y over
-    all positions, less the first means (`origin`). `low`, `width` and `counts` are those of a Spread.
+    all positions, less the first means (`origin`). `low`, `width` and `counts` are those of a Spread. `sampled` (some
+    pictures, units) are the highest responses to every so many-th picture, in the order of their numbers, `samples`.
     """
 
     best: Array
@@ -108,6 +111,8 @@ class Tally:
     width: Array
     counts: Array
     pictures: Array
+    sampled: Array
+    samples: Array
     suspects: Pairs = field(default=())
 
     @classmethod
@@ -121,7 +126,8 @@ class Tally:
             np.full((units, KEPT), -np.inf, np.float32), np.full((units, KEPT), -1, np.int64),
             np.zeros((units, KEPT, 4), np.int32), np.full(units, -np.inf), np.full(units, np.inf), zeros(), zeros(),
             zeros(), zeros(), np.zeros((units, groups)), np.zeros(groups), np.zeros((len(suspects), 6)), zeros(),
-            zeros(), zeros(), np.zeros((units, BINS), np.int64), np.zeros(1, np.int64), suspects,
+            zeros(), zeros(), np.zeros((units, BINS), np.int64), np.zeros(1, np.int64), np.zeros((0, units), np.float32),
+            np.zeros(0, np.int64), suspects,
         )  # fmt: skip
 
     def arrays(self) -> dict[str, Array]:
@@ -144,11 +150,15 @@ class Tally:
         """What `arrays` gave."""
         return cls(**arrays, suspects=suspects)
 
-    def add(self, seen: Responses, numbers: Array, groups: Array) -> None:
-        """Tally n pictures: their responses, their numbers (n,), and the group each belongs to (n,), -1 for none."""
+    def add(self, seen: Responses, numbers: Array, groups: Array, every: int = 1) -> None:
+        """Tally n pictures: their responses, their numbers (n,), and the group each belongs to (n,), -1 for none.
+
+        The responses to those whose numbers are multiples of `every` are kept.
+        """
         self._count(seen, groups)
         self._keep_best(seen, numbers)
         self._correlate(seen.maps)
+        self._sample(seen.most[numbers % every == 0], numbers[numbers % every == 0])
         self.pictures = self.pictures + len(numbers)
 
     def _count(self, seen: Responses, groups: Array) -> None:
@@ -182,6 +192,10 @@ class Tally:
         self.best[units], self.who[units] = (np.take_along_axis(known, order, 1) for known in (values, who))
         self.cells[units] = np.take_along_axis(cells, order[..., None], 1)
 
+    def _sample(self, most: Array, numbers: Array) -> None:
+        order = np.argsort(known := np.concatenate([self.samples, numbers]), kind="stable")
+        self.sampled, self.samples = np.concatenate([self.sampled, most])[order].astype(np.float32), known[order]
+
     def _correlate(self, maps: Array) -> None:
         """The sums of all pairs at once: those of products stand in the matrix of every column with every column."""
         if not self.suspects:
@@ -213,7 +227,9 @@ class Tally:
             name: getattr(self, name) + getattr(other, name)
             for name in ("total", "positive", "full", "answering", "drive", "members", "pictures")
         }
+        kept = np.argsort(numbers := np.concatenate([self.samples, other.samples]), kind="stable")
         return Tally(
+            sampled=np.concatenate([self.sampled, other.sampled])[kept], samples=numbers[kept],
             best=np.take_along_axis(best, order, 1), who=np.take_along_axis(who, order, 1),
             cells=np.take_along_axis(cells, order[..., None], 1), most=np.maximum(self.most, other.most),
             least=np.minimum(self.least, other.least), pairs=self.pairs + other._pairs_about(self.origin),
@@ -243,6 +259,23 @@ class Tally:
             if cosine > ALIKE and together > ALIKE:
                 found.append((first, second, cosine, together))
         return sorted(found, key=lambda one: -one[2] * one[3])
+
+    def nearest(self, units: Sequence[int], count: int) -> list[list[tuple[int, float]]]:
+        """Of each of these units the `count` others among them whose highest responses to the sampled pictures correlate
+        most with its own (Pearson), the nearest first; none whose correlation is not above zero.
+        """
+        chosen = np.array(units, np.int64)
+        values = self.sampled[:, chosen].astype(np.float64)
+        values -= values.mean(0) if len(values) else 0
+        sizes = np.linalg.norm(values, axis=0)
+        values /= np.where(sizes > 0, sizes, 1)  # of one that never changes nothing is known
+        likeness = values.T @ values
+        np.fill_diagonal(likeness, 0)
+        order = np.argsort(-likeness, axis=1, kind="stable")[:, :count]
+        return [
+            [(int(chosen[other]), float(own[other])) for other in nearest if own[other] > 0]
+            for own, nearest in zip(likeness, order, strict=True)
+        ]
 
     def selectivity(self, unit: int) -> tuple[int, float] | None:
         """The group that drives a unit most, and how exclusively: (m - r) / (m + r) in 0..1, of the group's mean m of what

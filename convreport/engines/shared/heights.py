@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from convreport.core.ascent import diversity
 from convreport.core.ascent.objectives import Objective, Term
 from convreport.core.ascent.ops import Choice
 from convreport.engines.shared import heads
@@ -36,36 +37,41 @@ class LayerHeights:
     def of(self, fed: Any, choice: Choice, *, yielded: bool = False) -> Any:
         """The height of each picture's own objective, float32 (n,); `yielded` lets gradients through closed ReLUs."""
         alone = self._alone()
-        if alone is not None:
-            passed = self._forward.run(fed, inputs=[self._terms[0].layer], yielded=yielded)
-        else:
-            passed = self._passed(fed, yielded=yielded)
+        if alone is None:
+            return self._total(choice, self._passed(fed, yielded=yielded))
+        (term,), ((selector, weights),) = self._terms, choice
+        passed = self._forward.run(fed, inputs=[term.layer], yielded=yielded)
+        cells = partial(self._cells, term)
+        return weights * means_of_units(self._ops, alone, passed.inputs[term.layer], selector, cells)
+
+    def _total(self, choice: Choice, passed: Passed) -> Any:
         total: Any = 0.0
         for term, (selector, weights) in zip(self._terms, choice, strict=True):
-            if alone is not None:
-                cells = partial(self._cells, term)
-                value = means_of_units(self._ops, alone, passed.inputs[term.layer], selector, cells)
-            else:
-                every = self._every(term, passed)
-                value = (
-                    self._ops.sum(every * selector, [1])
-                    if term.kind == "direction"
-                    else self._ops.pick(every, selector)
-                )
+            every = self._every(term, passed)
+            value = (
+                self._ops.sum(every * selector, [1]) if term.kind == "direction" else self._ops.pick(every, selector)
+            )
             total = total + weights * value
         return total
+
+    def apart(self, fed: Any, choice: Choice, count: int, *, yielded: bool = False) -> tuple[Any, Any]:
+        """The same, and how like the pictures of one unit, `count` one after the other, are to each other: (n,)."""
+        layer, ops = self._terms[0].layer, self._ops
+        passed = self._passed(fed, yielded=yielded, also=(layer,))
+        maps = ops.number(self._forward.folded(layer, passed.outputs[layer]))
+        return self._total(choice, passed), diversity.likeness(ops, maps, count)
 
     def every(self, fed: Any) -> Any:
         """The heights of all units of the first term's layer, or all classes, float32 (n, units)."""
         return self._every(self._terms[0], self._passed(fed, yielded=False))
 
-    def _passed(self, fed: Any, *, yielded: bool) -> Passed:
+    def _passed(self, fed: Any, *, yielded: bool, also: Sequence[str] = ()) -> Passed:
         sources = dict.fromkeys(source for some in self._sources.values() for source in some)
         before = [path for path, is_before in sources if is_before]
         end = self._forward.card.end
         if self._whole and self._forward.has_before(end):
             before = [*before, end]
-        outputs = [path for path, is_before in sources if not is_before]
+        outputs = list(dict.fromkeys([*(path for path, is_before in sources if not is_before), *also]))
         return self._forward.run(fed, outputs, before=before, whole=self._whole, yielded=yielded)
 
     def _every(self, term: Term, passed: Passed) -> Any:

@@ -512,6 +512,8 @@
     for (const [links, title] of wired ? [[wired.inputs, "Strongest inputs"], [wired.consumers, "Feeds most into"]] : []) {
       if (links.length) side.append(el("h3", { textContent: title }), wires(links, data, up));
     }
+    const near = (data.near?.units[unit] ?? []).map(([other, likeness]) => [other, likeness, findTile(main(data), other)]).filter(([, , found]) => found);
+    if (near.length) side.append(el("h3", { textContent: "Responds to the same pictures" }), neighbors(near, data, up));
     const answers = data.answers.filter((one) => unit < one.channels);
     if (answers.length) {
       answers.sort((a, b) => b.most[unit] - a.most[unit]);
@@ -576,6 +578,20 @@
         else link.href = link.href.replace(/#u\d+$/, ""); // its page does not show that unit
       }, () => {});
       return link;
+    }));
+  }
+
+  /** The sheet that stands for the units of a layer. */
+  const main = ({ sheets }) => sheets.pattern ?? sheets.crops ?? Object.values(sheets)[0];
+
+  /** Units of the same layer as a row of tiles, each with the correlation of its answers. */
+  function neighbors(near, data, up) {
+    const said = `correlation of the highest responses to ${data.near.pictures.toLocaleString("en")} pictures`;
+    return el("div", { className: "cr-near", title: said }, ...near.map(([unit, likeness, found]) => {
+      const tile = el("span", { className: "cr-tile" });
+      tile.style.setProperty("--shape", shapeOf(main(data).tile));
+      paintTile(tile, main(data), found.file, found.place, up);
+      return el("a", { href: `#u${unit}`, ariaLabel: `Unit ${unit}, ${said}: ${likeness.toFixed(2)}` }, tile, el("b", { textContent: unit }), ` ${likeness.toFixed(2)}`);
     }));
   }
 

@@ -42,6 +42,10 @@ class TorchOps:
         """The larger one, number by number."""
         return self._torch.clamp(x, min=least)
 
+    def fixed(self, x: Any) -> Any:
+        """The same numbers, through which no gradient passes."""
+        return x.detach()
+
     def number(self, x: Any) -> Any:
         """Whatever its format, as float32."""
         return x.float()
