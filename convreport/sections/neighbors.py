@@ -11,6 +11,7 @@ from convreport.core.drawing.figures import Drawing, PageKind, Subject
 from convreport.core.drawing.scope import Scope
 from convreport.core.network.units import pick
 from convreport.core.seam import Network
+from convreport.core.survey.likeness import nearest
 from convreport.sections import section
 from convreport.sections.base import Asked, Section
 from convreport.sections.shared.surveyed import SHAPED_BY, survey, survey_key, surveyed_layers
@@ -58,7 +59,7 @@ class Neighbors(Section[NeighborFacts, None]):
         for subject in batch:
             tally, units = surveyed.of(subject.layer or ""), self._units(subject, scope)
             pictures = len(tally.samples)
-            found = tally.nearest(units, self.count) if pictures >= FEWEST else []
+            found = nearest(tally.sampled, units, self.count) if pictures >= FEWEST else []
             named = {
                 str(unit): tuple((other, short(likeness)) for other, likeness in near)
                 for unit, near in zip(units, found, strict=False)

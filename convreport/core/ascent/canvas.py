@@ -50,8 +50,16 @@ def sees_more(card: ModelCard, layer: str, tile: int) -> bool:
     return field is None or field.whole or max(field.size) > tile
 
 
-def generator(seed: int, name: str) -> np.random.Generator:
-    """The randomness of one tile, whatever else is drawn beside it; `name` is that of its objective."""
+def reads_input(card: ModelCard, layer: str) -> bool:
+    """Is this layer the first that convolves?"""
+    return layer == next((one.path for one in card.layers if "Conv" in one.kind), "")
+
+
+def generator(seed: int, name: str, another: int = 0) -> np.random.Generator:
+    """The randomness of one tile, whatever else is drawn beside it; `name` is that of its objective, of which `another`
+    tile may be the second, or third.
+    """
+    name = f"{name} #{another}" if another else name
     key = blake2b(f"{seed}/{name}".encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=np.frombuffer(key, np.uint64)))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from convreport.core.ascent.canvas import as_rgb, displayed, generator, opacity, sees_more
+from convreport.core.ascent.canvas import as_rgb, displayed, generator, opacity, reads_input, sees_more
 from convreport.core.ascent.judge import Judge, Judged
 from convreport.core.ascent.objectives import Objective
 from convreport.core.ascent.ops import Choice, Heights, Ops, Tensor
@@ -71,7 +71,7 @@ class Climb:
         self._recipe = settled(
             recipe,
             logits=not layer,
-            first=_reads_input(card, layer),
+            first=reads_input(card, layer),
             deep=sees_more(card, layer, min(self.stage.tile)),
             light=whole < LIGHT_NETWORK,
         )
@@ -167,8 +167,9 @@ class Climb:
             return Ascent.joined(parts)
         except self._ops.out_of_memory:
             if batch <= self._recipe.diversity:
+                wanted = "a single picture" if batch == 1 else f"{batch} pictures of one unit"
                 raise ModelError(
-                    f"There is not enough memory for {_pictures(self._recipe.diversity)} at {self._objective.name}.",
+                    f"There is not enough memory for {wanted} at {self._objective.name}.",
                     "Close other programs, or choose layers nearer the input.",
                 ) from None
         batch = self._whole_units(batch // 2)
@@ -183,11 +184,7 @@ class Climb:
         """One batch, from noise to judged pictures."""
         recipe = self._recipe
         choice = self._heights.choice(objectives)
-        names = [objective.name for objective in objectives]
-        for place in range(len(names)):
-            if another := place % recipe.diversity:
-                names[place] += f" #{another}"
-        draws = [generator(seed, name) for name in names]
+        draws = [generator(seed, one.name, place % recipe.diversity) for place, one in enumerate(objectives)]
         sizes = self._sides()
         kind = self._steps.parameters(sizes[0])
         values = self._ops.tensor(np.stack([kind.start(draw) for draw in draws]))
@@ -299,13 +296,3 @@ def _higher(ops: Ops, height: Tensor, values: Tensor, highest: Tensor, kept: Ten
         return height, values
     better = height > highest
     return ops.where(better, height, highest), ops.where(better[:, None, None, None], values, kept)
-
-
-def _pictures(count: int) -> str:
-    return "a single picture" if count == 1 else f"{count} pictures of one unit"
-
-
-def _reads_input(card: ModelCard, layer: str) -> bool:
-    """Is this layer the first that convolves?"""
-    first = next((one.path for one in card.layers if "Conv" in one.kind), "")
-    return layer == first

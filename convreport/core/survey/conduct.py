@@ -28,6 +28,7 @@ MOST_GROUPS = 1000  # classes or folders whose means are kept
 KEPT_UNUSED = 7 * 24 * 3600  # seconds a finished survey is kept
 SHAPED_BY = (
     "convreport.core.survey.conduct", "convreport.core.survey.shards", "convreport.core.survey.tally",
+    "convreport.core.survey.likeness",
     "convreport.core.network.kernels", "convreport.core.network.circuits", "convreport.core.pictures.fitting",
 )  # fmt: skip
 

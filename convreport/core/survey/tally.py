@@ -10,6 +10,7 @@ import numpy as np
 
 from convreport.core.base.kinds import Array
 from convreport.core.seam import Responses
+from convreport.core.survey.likeness import correlation
 
 KEPT = 9  # strongest responses a unit
 BINS = 32  # of a unit's histogram
@@ -255,27 +256,10 @@ class Tally:
         """(unit, unit, cosine of kernels, correlation of responses) of the pairs that are alike in both, most alike first."""
         found = []
         for (first, second, cosine), sums in zip(self.suspects, self.pairs, strict=True):
-            together = _correlation(sums)
+            together = correlation(sums)
             if cosine > ALIKE and together > ALIKE:
                 found.append((first, second, cosine, together))
         return sorted(found, key=lambda one: -one[2] * one[3])
-
-    def nearest(self, units: Sequence[int], count: int) -> list[list[tuple[int, float]]]:
-        """Of each of these units the `count` others among them whose highest responses to the sampled pictures correlate
-        most with its own (Pearson), the nearest first; none whose correlation is not above zero.
-        """
-        chosen = np.array(units, np.int64)
-        values = self.sampled[:, chosen].astype(np.float64)
-        values -= values.mean(0) if len(values) else 0
-        sizes = np.linalg.norm(values, axis=0)
-        values /= np.where(sizes > 0, sizes, 1)  # of one that never changes nothing is known
-        likeness = values.T @ values
-        np.fill_diagonal(likeness, 0)
-        order = np.argsort(-likeness, axis=1, kind="stable")[:, :count]
-        return [
-            [(int(chosen[other]), float(own[other])) for other in nearest if own[other] > 0]
-            for own, nearest in zip(likeness, order, strict=True)
-        ]
 
     def selectivity(self, unit: int) -> tuple[int, float] | None:
         """The group that drives a unit most, and how exclusively: (m - r) / (m + r) in 0..1, of the group's mean m of what
@@ -311,12 +295,3 @@ def _first_peaks(maps: Array, units: Array) -> Array:
     rows, columns = maps.shape[:2]
     row, column = np.divmod(maps.reshape(rows * columns, -1)[:, units].argmax(0), columns)
     return np.stack([row, column, np.full(len(units), rows), np.full(len(units), columns)], 1)
-
-
-def _correlation(sums: Array) -> float:
-    """Pearson's, of the sums in a row of `pairs`; 0 where one of the two never changes."""
-    count, x, y, xx, yy, xy = sums
-    if not count:
-        return 0.0
-    spread = (xx - x * x / count) * (yy - y * y / count)
-    return float((xy - x * y / count) / np.sqrt(spread)) if spread > 0 else 0.0
