@@ -123,6 +123,11 @@ class ActivationAtlas(Section[AtlasFacts, None]):
         """One at a time."""
         return subject.layer
 
+    @property
+    def climbs(self) -> int:
+        """Two thirds of the cells, as a layout leaves corners empty."""
+        return max(self.grid**2 * 2 // 3, 1)
+
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[figures.Drawing]:
         """The map as one picture, transparent where nothing lies, and below each other the pictures behind its cells."""
         return [self._drawing(scope.card.layer(one.layer or ""), scope, net) for one in batch]

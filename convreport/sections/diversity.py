@@ -81,6 +81,11 @@ class Diversity(Section[VariantFacts, None]):
         """The units of one layer climb together."""
         return subject.layer
 
+    @property
+    def climbs(self) -> int:
+        """All of a unit's."""
+        return self.pictures
+
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
         """A row of pictures a unit, the first its pattern."""
         recipe = replace(tiles.recipe_of(scope, self.recipe, self.preset), diversity=self.pictures)

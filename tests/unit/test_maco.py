@@ -10,6 +10,7 @@ from convreport.core.ascent.parameters import parameters
 from convreport.core.ascent.recipes import find, read_own
 from convreport.core.ascent.spectrum import OPPONENT, Spectrum, opponent
 from convreport.core.base.errors import ImageError, UsageError
+from convreport.core.base.files import digest
 from convreport.core.drawing.scope import Scope
 from convreport.core.network.units import UnitChoice
 from convreport.core.pictures import samples
@@ -22,7 +23,7 @@ PHOTOS = samples.natural(2).samples
 
 
 def of(*pictures):
-    return Spectrum("test", tuple(np.asarray(one, np.float64) for one in pictures))
+    return Spectrum(digest([one.tolist() for one in pictures]), tuple(np.asarray(one, np.float64) for one in pictures))
 
 
 def noise(side, channels=3, seed=0):

@@ -5,6 +5,7 @@ Fel et al., Unlocking Feature Visualization for Deeper Networks with MAgnitude C
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -52,11 +53,10 @@ class Spectrum:
         Where pictures are smaller than `side`, |F| of a window of n pixels is carried over to the same waves a pixel: of a
         texture it grows with the window's side, and the mean with its area.
         """
-        found = [_resampled(_mean(some), side) for some in self._windows(side)]
-        return np.asarray(np.mean(found, axis=0), np.float32)
+        return _magnitudes(self, side).copy()
 
-    def _windows(self, side: int) -> list[list[Array]]:
-        """Of each picture the corners and the middle, in opponent colours."""
+    def windows(self, side: int) -> list[list[Array]]:
+        """Of each picture the corners and the middle, squares of that side or as large as it is, in opponent colours."""
         made = []
         for picture in self.pictures:
             height, width = picture.shape[:2]
@@ -65,6 +65,12 @@ class Spectrum:
             places = {(0, 0), (0, right), (low, 0), (low, right), (low // 2, right // 2)}
             made.append([opponent(picture[y : y + size, x : x + size]) for y, x in sorted(places)])
         return made
+
+
+@lru_cache(8)  # a climb asks for them with every batch
+def _magnitudes(spectrum: Spectrum, side: int) -> Array:
+    found = [_resampled(_mean(some), side) for some in spectrum.windows(side)]
+    return np.asarray(np.mean(found, axis=0), np.float32)
 
 
 def name_of(card: ModelCard, samples: Sequence[Sample], fit: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,12 @@ def _must_suit(recipe: Recipe, card: ModelCard) -> None:
 
 def _measurable(card: ModelCard, shown: Sequence[Sample]) -> Sequence[Sample]:
     """Those that are pictures; else photos at hand."""
-    return [one for one in shown if not one.raw] or samples.natural(AT_HAND, gray=card.input[2] == 1).samples
+    return [one for one in shown if not one.raw] or _at_hand(card.input[2] == 1)
+
+
+@cache
+def _at_hand(gray: bool) -> Sequence[Sample]:
+    return samples.natural(AT_HAND, gray=gray).samples
 
 
 def recipe_option() -> Any:
