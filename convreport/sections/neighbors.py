@@ -16,6 +16,7 @@ from convreport.sections import section
 from convreport.sections.base import Asked, Section
 from convreport.sections.shared.surveyed import SHAPED_BY, survey, survey_key, surveyed_layers
 
+LEAST = 0.3  # correlation of units that are called neighbors
 FEWEST = 16  # pictures below which a correlation says nothing
 
 
@@ -59,7 +60,7 @@ class Neighbors(Section[NeighborFacts, None]):
         for subject in batch:
             tally, units = surveyed.of(subject.layer or ""), self._units(subject, scope)
             pictures = len(tally.samples)
-            found = nearest(tally.sampled, units, self.count) if pictures >= FEWEST else []
+            found = nearest(tally.sampled, units, self.count, LEAST) if pictures >= FEWEST else []
             named = {
                 str(unit): tuple((other, short(likeness)) for other, likeness in near)
                 for unit, near in zip(units, found, strict=False)

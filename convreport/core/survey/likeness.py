@@ -7,9 +7,9 @@ import numpy as np
 from convreport.core.base.kinds import Array
 
 
-def nearest(answers: Array, units: Sequence[int], count: int) -> list[list[tuple[int, float]]]:
+def nearest(answers: Array, units: Sequence[int], count: int, least: float) -> list[list[tuple[int, float]]]:
     """Of each of `units` the `count` others among them whose answers (pictures, all units) correlate most with its own
-    (Pearson): (unit, correlation), the nearest first; none whose correlation is not above zero.
+    (Pearson): (unit, correlation), the nearest first; none whose correlation is below `least`.
     """
     chosen = np.array(units, np.int64)
     values = answers[:, chosen].astype(np.float64)
@@ -17,10 +17,10 @@ def nearest(answers: Array, units: Sequence[int], count: int) -> list[list[tuple
     sizes = np.linalg.norm(values, axis=0)
     values /= np.where(sizes > 0, sizes, 1)  # of one that never changes nothing is known
     likeness = values.T @ values
-    np.fill_diagonal(likeness, 0)
+    np.fill_diagonal(likeness, -1)
     order = np.argsort(-likeness, axis=1, kind="stable")[:, :count]
     return [
-        [(int(chosen[other]), float(own[other])) for other in near if own[other] > 0]
+        [(int(chosen[other]), float(own[other])) for other in near if own[other] >= least]
         for own, near in zip(likeness, order, strict=True)
     ]
 
