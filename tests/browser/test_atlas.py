@@ -27,7 +27,8 @@ def atlas(browser, tmp_path):
     data = {"atlas": {"grid": 3, "side": 96, "crop": [20, 20], "behind": 2, "cells": cells, "figures": figures}}
     (tmp_path / "data.js").write_text(f"convreport({json.dumps(data)});", "utf-8")
     (tmp_path / "page.html").write_text(
-        '<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="convreport.css"><div class="md-typeset"><div class="cr-atlas" '
+        '<!doctype html><meta charset="utf-8">'
+        '<link rel="stylesheet" href="convreport.css"><div class="md-typeset"><div class="cr-atlas" '
         'data-source="data.js"><div class="cr-atlas-view"><div class="cr-atlas-map"><img src="map.png" width="288" '
         'height="288" alt="map"></div></div></div></div><script src="convreport.js"></script>',
         "utf-8",
