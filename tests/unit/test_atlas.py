@@ -167,10 +167,11 @@ def test_it_is_off_by_default_and_refuses_in_a_sentence(monkeypatch, flat, net):
     assert raised.value.hint == "pip install 'convreport[atlas]'"
 
 
-def test_too_few_places_are_no_atlas(net):
+@pytest.mark.parametrize("count", [2, 0])
+def test_too_few_places_are_no_atlas(net, count):
     few = Pictures()
-    few.count = 2
-    with pytest.raises(ModelError, match="places of 2 pictures, too few for an atlas") as raised:
+    few.count = count
+    with pytest.raises(ModelError, match=f"places of {count} pictures, too few for an atlas") as raised:
         landscape.gather(net, few, "rectify", "stretch", 50, 0)
     assert "--examples" in raised.value.hint
 

@@ -83,7 +83,7 @@ def gather(net: Network, examples: Examples, layer: str, fit: str, points: int, 
                         vectors.append(np.array(picture[row, column], np.float32))
                         whose.append(number)
                         cells.append((row, column, *picture.shape[:2]))
-    found = np.array(vectors, np.float32).reshape(len(vectors), -1)
+    found = np.array(vectors, np.float32) if vectors else np.zeros((0, 1), np.float32)
     if not np.isfinite(found).all():
         raise ModelError(f"The layer {layer} answers with NaN or infinity to an example.")
     answering = np.flatnonzero(np.linalg.norm(found, axis=1) > 0)
@@ -92,7 +92,7 @@ def gather(net: Network, examples: Examples, layer: str, fit: str, points: int, 
             f"The layer {layer} answers at {len(answering)} places of {len(set(whose))} pictures, too few for an atlas.",
             "Give more pictures with --examples.",
         )
-    order = answering[np.argsort(np.array(whose)[answering], kind="stable")]
+    order = answering[np.argsort(np.array(whose)[answering], kind="stable")]  # whatever the sizes they came in
     return Places(found[order], np.array(whose)[order], np.array(cells)[order], len(set(whose)))
 
 
