@@ -140,6 +140,9 @@ def draw(
     precision: options.Precision = None,
     memory: options.Memory = None,
     seed: options.Seed = None,
+    images: Annotated[
+        Optional[list[str]], typer.Option(help="Pictures whose spectrum the recipe maco takes; repeatable.")
+    ] = None,
     weights: options.Weights = None,
     arch: options.Arch = None,
     no_top: options.NoTop = None,

@@ -73,7 +73,7 @@ Forecast = Annotated[
 RecipeName = Annotated[
     Optional[str],
     typer.Option(
-        help="How patterns are made: fourier, book, keras-example, multiscale, jitter, or your own. [default: fourier]"
+        help="How patterns are made: fourier, maco, book, keras-example, multiscale, jitter, or your own. [default: fourier]"
     ),
 ]
 Preset = Annotated[Optional[str], typer.Option(help="Of fourier: draft, standard, high. [default: standard]")]

@@ -101,6 +101,11 @@ class Section(ABC, Generic[F, H]):
         """What may be drawn together: by layer for ascent, by picture for Grad-CAM; all, where nothing is said."""
         return None
 
+    @property
+    def climbs(self) -> int:
+        """How many pictures of an ascent a subject takes, about; asked only of sections with a recipe."""
+        return 1
+
     def silence(self, scope: Scope) -> str:
         """Why there is nothing to draw, in one sentence; asked only where `subjects` is empty."""
         return ""

@@ -50,7 +50,7 @@ class Media:
             whole = self._read(file.file)
             for place, unit in enumerate(file.units):
                 row, column = divmod(place, sheet.columns)
-                found[unit] = whole[row * height : (row + 1) * height, column * width : (column + 1) * width, :3]
+                found[unit] = whole[row * height : (row + 1) * height, column * width : (column + 1) * width]
         return found
 
     def _decode(self, file: str) -> Pixels:

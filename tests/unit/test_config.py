@@ -16,10 +16,13 @@ def test_without_a_file_everything_has_a_default(tmp_path, monkeypatch):
     assert [section.name for section in plan.sections] == [
         "overview",
         "kernels",
+        "atlas",
         "filters",
+        "diversity",
         "examples",
         "health",
         "circuits",
+        "neighbors",
         "classes",
         "gradcam",
         "faithfulness",

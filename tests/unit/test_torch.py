@@ -21,6 +21,7 @@ from convreport.core.network.circuits import Circuits  # noqa: E402
 from convreport.core.seam import Means, Targets  # noqa: E402
 from convreport.engines.request import Request  # noqa: E402
 from convreport.engines.torch.load import load  # noqa: E402
+from convreport.sections.shared import tiles  # noqa: E402
 from tests import models  # noqa: E402
 from tests.torch_models import ResNet  # noqa: E402
 
@@ -264,6 +265,7 @@ def test_every_recipe_climbs(recipe):
     if short.size:
         short = dataclasses.replace(short, size=56, trim=min(short.trim, 8), scales=min(short.scales, 2) or 2)
     net = network(seeded(lambda: ResNet((1,), 8, 3)), (3, 64, 64))
+    short = tiles.measured(short, net.card, [picture(64)], "stretch")
     made = net.ascend([channel("layer1/0/conv3", 1)], short, 0)
     assert np.isfinite(made.scores).all() and made.pictures.std() > 10
     assert recipe in ("jitter", "multiscale") or (made.scores > made.starts).all()  # these roll, or blur, after a step

@@ -32,13 +32,14 @@ Read = (
 @dataclass(frozen=True)
 class Pass:
     """What is asked of every shard: the layers, how pictures are fed, the groups they may belong to, and of each layer the
-    pairs of units with nearly the same kernel, whose responses are compared.
+    pairs of units with nearly the same kernel, whose responses are compared. Responses to every `every`-th picture are kept.
     """
 
     layers: tuple[str, ...]
     fit: str
     groups: tuple[str, ...]
     suspects: Mapping[str, Pairs]
+    every: int = 1
 
 
 @dataclass
@@ -140,7 +141,7 @@ def _tallied(net: Network, examples: Pictures, asked: Pass, blocks: Iterable[lis
     def tally() -> None:
         if seen is not None:
             groups = np.array([place.get(examples.said(number), -1) for number in shown])
-            _tally(part, net, seen.result(), np.array(shown), groups)
+            _tally(part, net, seen.result(), np.array(shown), groups, asked.every)
 
     with ThreadPoolExecutor(1) as pool:
         for numbers, planes, raw in _batches(blocks, part):
@@ -184,7 +185,7 @@ def _batches(blocks: Iterable[list[tuple[int, Read]]], part: Part) -> Iterator[t
                 yield [one[0] for one in some], np.stack([one[1] for one in some]), raw
 
 
-def _tally(part: Part, net: Network, seen: Mapping[str, Responses], numbers: Array, groups: Array) -> None:
+def _tally(part: Part, net: Network, seen: Mapping[str, Responses], numbers: Array, groups: Array, every: int) -> None:
     for path in part.tallies:
         if path in part.failures:
             continue
@@ -193,4 +194,4 @@ def _tally(part: Part, net: Network, seen: Mapping[str, Responses], numbers: Arr
         elif not (np.isfinite(seen[path].most).all() and np.isfinite(seen[path].least).all()):
             part.failures[path] = f"The layer {path} of {net.card.name} answers with NaN or infinity to an example."
         else:
-            part.tallies[path].add(seen[path], numbers, groups)
+            part.tallies[path].add(seen[path], numbers, groups, every)

@@ -512,6 +512,8 @@
     for (const [links, title] of wired ? [[wired.inputs, "Strongest inputs"], [wired.consumers, "Feeds most into"]] : []) {
       if (links.length) side.append(el("h3", { textContent: title }), wires(links, data, up));
     }
+    const near = (data.near?.units[unit] ?? []).map(([other, likeness]) => [other, likeness, findTile(main(data), other)]).filter(([, , found]) => found);
+    if (near.length) side.append(el("h3", { textContent: "Responds to the same pictures" }), neighbors(near, data, up));
     const answers = data.answers.filter((one) => unit < one.channels);
     if (answers.length) {
       answers.sort((a, b) => b.most[unit] - a.most[unit]);
@@ -576,6 +578,20 @@
         else link.href = link.href.replace(/#u\d+$/, ""); // its page does not show that unit
       }, () => {});
       return link;
+    }));
+  }
+
+  /** The sheet that stands for the units of a layer. */
+  const main = ({ sheets }) => sheets.pattern ?? sheets.crops ?? Object.values(sheets)[0];
+
+  /** Units of the same layer as a row of tiles, each with the correlation of its answers. */
+  function neighbors(near, data, up) {
+    const said = `correlation of the highest responses to ${data.near.pictures.toLocaleString("en")} pictures`;
+    return el("div", { className: "cr-near", title: said }, ...near.map(([unit, likeness, found]) => {
+      const tile = el("span", { className: "cr-tile" });
+      tile.style.setProperty("--shape", shapeOf(main(data).tile));
+      paintTile(tile, main(data), found.file, found.place, up);
+      return el("a", { href: `#u${unit}`, ariaLabel: `Unit ${unit}, ${said}: ${likeness.toFixed(2)}` }, tile, el("b", { textContent: unit }), ` ${likeness.toFixed(2)}`);
     }));
   }
 
@@ -693,6 +709,105 @@
     }
   }
 
+  // -- the activation atlas
+
+  const STRONGEST_ZOOM = 4;
+
+  /** A map to be dragged, scrolled and zoomed; a cell that is selected shows the pictures behind it. */
+  async function atlas(box) {
+    const { atlas: { grid, side, crop, behind, cells, figures } } = await load(box.dataset.source);
+    const view = box.querySelector(".cr-atlas-view");
+    const map = box.querySelector(".cr-atlas-map");
+    const panel = el("div", { className: "cr-atlas-panel", role: "status" });
+    const buttons = cells.map((cell, place) => {
+      const button = el("button", { type: "button", tabIndex: -1, ariaLabel: `Cell in row ${cell.row + 1}, column ${cell.column + 1}: ${cell.places} places` });
+      Object.assign(button.style, { top: `${(cell.row / grid) * 100}%`, left: `${(cell.column / grid) * 100}%`, width: `${100 / grid}%`, height: `${100 / grid}%` });
+      button.onclick = () => select(place);
+      return button;
+    });
+    let zoom = 1;
+    let selected = -1;
+
+    function select(place) {
+      buttons[selected]?.classList.remove("cr-selected");
+      buttons[selected]?.setAttribute("tabindex", "-1");
+      selected = place;
+      const cell = cells[place];
+      buttons[place].classList.add("cr-selected");
+      buttons[place].tabIndex = 0;
+      const tile = el("span", { className: "cr-tile" });
+      paintRegion(tile, figures.map.file, figures.map.size, [cell.row * side, cell.column * side, side, side]);
+      const pictures = cell.origins.slice(0, behind).map(([name, said], index) => {
+        const one = el("span", { className: "cr-tile", role: "img", ariaLabel: `${name}${said ? `, ${said}` : ""}` });
+        one.style.setProperty("--shape", shapeOf(crop));
+        paintRegion(one, figures.behind.file, figures.behind.size, [place * crop[0], index * crop[1], ...crop]);
+        return el("figure", {}, one, el("figcaption", { textContent: said || name }));
+      });
+      panel.replaceChildren(tile, el("p", { className: "cr-hint", textContent: `${cell.places} places${cell.score === null ? "" : ` · score ${short(cell.score)}`}` }), el("div", { className: "cr-natural" }, ...pictures));
+    }
+
+    /** Keep the middle of what is seen where it is. */
+    function magnify(factor) {
+      const next = Math.min(Math.max(zoom * factor, 1), STRONGEST_ZOOM);
+      const middle = [(view.scrollLeft + view.clientWidth / 2) / map.offsetWidth, (view.scrollTop + view.clientHeight / 2) / map.offsetHeight];
+      zoom = next;
+      map.style.width = `${zoom * 100}%`;
+      view.scrollLeft = middle[0] * map.offsetWidth - view.clientWidth / 2;
+      view.scrollTop = middle[1] * map.offsetHeight - view.clientHeight / 2;
+    }
+
+    /** The nearest cell in a direction (rows, columns). */
+    function beside([down, across]) {
+      const from = cells[selected];
+      const away = ({ row, column }) => {
+        const [y, x] = [row - from.row, column - from.column];
+        const along = y * down + x * across;
+        return along > 0 ? along + 3 * Math.abs(y * across + x * down) : Infinity;
+      };
+      const best = cells.reduce((found, cell, place) => (away(cell) < away(cells[found]) ? place : found), selected);
+      return away(cells[best]) < Infinity ? best : selected;
+    }
+
+    view.addEventListener("keydown", (event) => {
+      const by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+      if (event.key === "+" || event.key === "-") magnify(event.key === "+" ? 1.5 : 1 / 1.5);
+      if (!by) return;
+      event.preventDefault();
+      select(beside(by));
+      buttons[selected].focus({ preventScroll: true });
+      buttons[selected].scrollIntoView({ block: "nearest", inline: "nearest" });
+    });
+
+    // A mouse drags the map; a finger scrolls it anyway.
+    let from = null;
+    view.addEventListener("pointerdown", (event) => {
+      if (event.pointerType === "mouse" && event.button === 0) from = { x: event.clientX, y: event.clientY, left: view.scrollLeft, top: view.scrollTop, moved: false };
+    });
+    window.addEventListener("pointermove", (event) => {
+      if (!from) return;
+      const [x, y] = [event.clientX - from.x, event.clientY - from.y];
+      from.moved ||= Math.hypot(x, y) > 4;
+      if (from.moved) view.scrollTo(from.left - x, from.top - y);
+    });
+    view.addEventListener("click", (event) => { if (dragged) { event.stopPropagation(); event.preventDefault(); } }, true);
+    let dragged = false;
+    window.addEventListener("pointerup", () => {
+      dragged = Boolean(from?.moved);
+      from = null;
+      setTimeout(() => { dragged = false; });
+    });
+
+    const control = (text, words, act) => el("button", { type: "button", textContent: text, title: words, ariaLabel: words, onclick: act });
+    const bar = el("div", { className: "cr-bar-of-controls" }, control("+", "Larger", () => magnify(1.5)), control("−", "Smaller", () => magnify(1 / 1.5)),
+      el("span", { className: "cr-hint", textContent: "drag to move, select a cell for the pictures behind it, arrow keys for its neighbors" }));
+    map.append(...buttons);
+    box.prepend(bar);
+    box.append(panel);
+    box.classList.add("cr-live");
+    view.removeAttribute("tabindex"); // its buttons are reached instead
+    select(cells.reduce((best, cell, place) => (cell.places > cells[best].places ? place : best), 0));
+  }
+
   // -- heatmaps
 
   function heatmap(box) {
@@ -721,6 +836,7 @@
     document.querySelectorAll(".cr-find").forEach(finder);
     document.querySelectorAll(".cr-tiling").forEach(tiling);
     document.querySelectorAll(".cr-cam").forEach(heatmap);
+    document.querySelectorAll(".cr-atlas").forEach((box) => atlas(box).catch(() => {}));
     const current = document.querySelector(".cr-current");
     if (current) current.parentElement.scrollLeft = current.offsetLeft - current.parentElement.clientWidth / 2;
     document.querySelectorAll(".cr-strip a").forEach((link) => { link.title = link.textContent; });
