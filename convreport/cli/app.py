@@ -93,6 +93,7 @@ def build(
     output: options.Output = None,
     labels: options.Labels = None,
     truth: options.Truth = None,
+    masks: options.Masks = None,
     preprocess: options.Preprocess = None,
     fit: options.Fit = None,
     budget: options.Budget = None,
