@@ -78,7 +78,7 @@ class Dissection(Section[DissectionFacts, None]):
     """What units detect: the object or part whose masks their strongest answers cover best (Bau et al. 2017)."""
 
     pictures: int = field(
-        default=512, metadata={"help": "how many pictures with masks are looked at, taken evenly", "least": 1}
+        default=384, metadata={"help": "how many pictures with masks are looked at, taken evenly", "least": 1}
     )
 
     name: ClassVar[str] = "dissection"

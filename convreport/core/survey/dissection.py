@@ -25,8 +25,9 @@ from convreport.core.seam import Network, Responses
 from convreport.core.survey import ahead
 from convreport.core.survey.heights import Heights
 from convreport.core.survey.overlap import Overlap, Upsampling, grid_of
-from convreport.core.survey.shards import BLOCK, SHARD, Surveyor, together
+from convreport.core.survey.shards import Surveyor, together
 
+SHARD = 64  # pictures that are summed by themselves
 TOP = 0.005  # share of a unit's answers that count as one: T_k of Bau et al. 2017
 DETECTOR = 0.04  # intersection over union above which a unit is a detector, there
 
@@ -116,7 +117,7 @@ class Heightening(_Pass):
 
         def add(path: str, seen: Responses, some: Sequence[_Seen]) -> None:
             places = len(self.numbers) * seen.maps.shape[1] * seen.maps.shape[2]
-            sums.layers[path].add(seen.maps, TOP * places if fixed else None)
+            sums.layers[path].add(seen.maps, seen.most, seen.least, TOP * places if fixed else None)
 
         _stream(net, examples, self.pictures(first), self.fit, sums, add)
         return sums
@@ -142,10 +143,14 @@ class Overlapping(_Pass):
     def shard(self, net: Network, examples: Annotated, first: int) -> Sums[Overlap]:
         """What came of the shard that begins at that place among the numbers."""
         sums = self.empty()
+        known: dict[tuple[int, tuple[int, int]], Plane] = {}  # most layers share a grid
 
         def add(path: str, seen: Responses, some: Sequence[_Seen]) -> None:
             bringing, grid = upsampling(self.card, path, seen.maps, some[0].how.size)
-            labels = [_on_grid(one, grid) for one in some]
+            for one in some:
+                if (one.number, grid) not in known:
+                    known[one.number, grid] = on_grid(one.labels.planes, one.how, grid)
+            labels = [known[one.number, grid] for one in some]
             numbers = [one.number for one in some]
             sums.layers[path].add(seen.maps, self.thresholds[path], bringing, labels, numbers)
 
@@ -210,10 +215,6 @@ def _all(empty: Sums[Of], parts: Iterable[Sums[Of]]) -> Sums[Of]:
     return empty
 
 
-def _on_grid(one: _Seen, grid: tuple[int, int]) -> Plane:
-    return on_grid(one.labels.planes, one.how, grid)
-
-
 def _stream(
     net: Network,
     examples: Annotated,
@@ -265,7 +266,7 @@ def _batches(
     def pictures(some: Iterable[int]) -> Iterator[_Brought | None]:
         return map(_Brought, examples.labelled(some))
 
-    for block in ahead.blocks(pictures, read, numbers, BLOCK):
+    for block in ahead.blocks(pictures, read, numbers, SHARD):
         known = []
         for number, one in block:
             if isinstance(one, ImageError):

@@ -34,12 +34,13 @@ class Heights:
         """Before the first picture."""
         return cls(np.full(units, -np.inf), np.full(units, np.inf), np.zeros((units, BINS), np.int64))
 
-    def add(self, maps: Array, above: float | None) -> None:
-        """Count maps (n, height, width, units). Of values below those that `above` others reach only some are counted; None:
-        all are.
+    def add(self, maps: Array, most: Array, least: Array, above: float | None) -> None:
+        """Count maps (n, height, width, units), with the most and the least of each, (n, units). Of values below those that
+        `above` others reach only some are counted; None: all are.
         """
         for first in range(0, len(maps), TOGETHER):
-            self._count(maps[first : first + TOGETHER].reshape(-1, maps.shape[-1]), above)
+            some = slice(first, first + TOGETHER)
+            self._count(maps[some].reshape(-1, maps.shape[-1]), most[some].max(0), least[some].min(0), above)
 
     def joined(self, other: "Heights") -> "Heights":
         """That of both sets of pictures."""
@@ -60,8 +61,8 @@ class Heights:
         found = np.maximum((lowest - 1 / 64) * width, self.least + width / 2)
         return np.where(self.most > self.least, found, np.inf)
 
-    def _count(self, values: Array, above: float | None) -> None:
-        most, least = np.maximum(self.most, values.max(0)), np.minimum(self.least, values.min(0))
+    def _count(self, values: Array, highest: Array, lowest: Array, above: float | None) -> None:
+        most, least = np.maximum(self.most, highest), np.minimum(self.least, lowest)
         if self.places:
             self.counts = self._counted(most, least)
         self.most, self.least = most, least

@@ -12,15 +12,44 @@ from convreport.core.pictures.concepts import VOID, Plane
 LONGEST = 112  # cells along the longer side of the grid on which both are compared, as in the Broden data set
 
 
-@dataclass(frozen=True)
-class Upsampling:
-    """Brings maps to a grid over the input, bilinear: `down` (rows of the grid, of the map) and `across`, likewise.
+TOGETHER = 8  # pictures that are upsampled at a time
 
-    Each cell of a map stands where the middle of its receptive field is. None for a map that is as fine as the grid.
+
+@dataclass(frozen=True)
+class Axis:
+    """Where the places of a grid lie along one axis of a map: place i between cell `low[i]` and the next, `share[i]` of the way.
+
+    Of each pair of neighbouring cells `first` and `count` say which places lie between them.
     """
 
-    down: Array | None
-    across: Array | None
+    low: Array
+    share: Array
+    first: Array
+    count: Array
+
+    @classmethod
+    def of(cls, field: Field | None, axis: int, cells: int, grid: int, side: int) -> "Axis":
+        """Each cell stands where the middle of its receptive field is; beyond the outermost there is that one alone."""
+        at_input = (np.arange(grid) + 0.5) * side / grid
+        if field is None or field.whole:
+            stride = side / cells
+            begin = stride / 2
+        else:
+            stride, begin = field.stride[axis], field.offset[axis] + field.size[axis] / 2
+        at = np.clip((at_input - begin) / stride, 0, cells - 1)
+        low = np.minimum(np.floor(at).astype(np.int64), max(cells - 2, 0))
+        pairs = np.arange(max(cells - 1, 1))
+        first = np.searchsorted(low, pairs)
+        return cls(low, (at - low).astype(np.float32), first, np.searchsorted(low, pairs, "right") - first)
+
+
+@dataclass(frozen=True)
+class Upsampling:
+    """Brings maps to a grid over the input, bilinear; `down` and `across` are None for maps that are as fine as the grid."""
+
+    grid: tuple[int, int]
+    down: Axis | None
+    across: Axis | None
 
     @classmethod
     def of(
@@ -28,17 +57,62 @@ class Upsampling:
     ) -> "Upsampling":
         """That of maps of (rows, columns) `cells` over an input of (height, width) `size`."""
         if cells == grid:
-            return cls(None, None)
-        return cls(*(_weights(field, axis, cells[axis], grid[axis], size[axis]) for axis in (0, 1)))
+            return cls(grid, None, None)
+        return cls(grid, *(Axis.of(field, axis, cells[axis], grid[axis], size[axis]) for axis in (0, 1)))
 
-    def __call__(self, maps: Array) -> Array:
-        """Maps (rows, columns, n) at the grid's size."""
+    def __call__(self, plane: Array) -> Array:
+        """One map (rows, columns) at the grid's size."""
         if self.down is None or self.across is None:
-            return maps
-        rows, columns, count = maps.shape
-        wide = self.across @ maps.transpose(1, 0, 2).reshape(columns, rows * count)
-        turned = wide.reshape(-1, rows, count).transpose(1, 0, 2).reshape(rows, -1)
-        return np.asarray((self.down @ turned).reshape(len(self.down), len(self.across), count))
+            return plane
+        down, across = self.down, self.across
+        rows, columns = (
+            np.minimum(one.low + 1, side - 1) for one, side in zip((down, across), plane.shape, strict=True)
+        )
+        above, below = plane[down.low], plane[rows]
+        left, right = (
+            above[:, at] + (below[:, at] - above[:, at]) * down.share[:, None] for at in (across.low, columns)
+        )
+        return np.asarray(left + (right - left) * across.share)
+
+    def reaching(self, maps: Array, limits: Array) -> tuple[Array, Array, Array]:
+        """Where the upsampled maps (n, rows, columns, units) reach the limits (units,): (picture, place on the grid, unit), by
+        pictures. What lies between four cells is looked at only where one of them reaches it.
+        """
+        some = [self._reaching(maps[first : first + TOGETHER], limits) for first in range(0, len(maps), TOGETHER)]
+        pictures = [one[0] + TOGETHER * place for place, one in enumerate(some)]
+        places, units = (np.concatenate([one[axis] for one in some]) for axis in (1, 2))
+        return np.concatenate(pictures), places, units
+
+    def _reaching(self, maps: Array, limits: Array) -> tuple[Array, Array, Array]:
+        _, rows, columns, units = maps.shape
+        reached = maps >= limits
+        if self.down is None or self.across is None:
+            place, unit = np.divmod(np.flatnonzero(reached), units)
+            picture, place = np.divmod(place, rows * columns)
+            return picture, place, unit
+        down, across = self.down, self.across
+        tall = reached[:, :-1] | reached[:, 1:] if rows > 1 else reached
+        square = tall[:, :, :-1] | tall[:, :, 1:] if columns > 1 else tall
+        picture, row, column, unit = np.unravel_index(np.flatnonzero(square), square.shape)
+        # Each of those squares of four cells becomes as many rows as columns of places as it has.
+        high, wide = down.count[row], across.count[column]
+        each = high * wide
+        which = np.repeat(np.arange(len(each)), each)
+        inside = np.arange(len(which)) - np.repeat(each.cumsum() - each, each)
+        y = down.first[row][which] + inside // wide[which]
+        x = across.first[column][which] + inside % wide[which]
+        flat = maps.ravel()
+        corner = ((picture * rows + row) * columns + column) * units + unit
+        lower, right = (units * columns if rows > 1 else 0), (units if columns > 1 else 0)
+        upper_left, upper_right, lower_left, lower_right = (
+            flat[corner + step][which] for step in (0, right, lower, lower + right)
+        )
+        fall, along = down.share[y], across.share[x]
+        left = upper_left + (lower_left - upper_left) * fall
+        answers = left + (upper_right + (lower_right - upper_right) * fall - left) * along
+        unit = unit[which]
+        found = answers >= limits[unit]
+        return picture[which][found], (y * self.grid[1] + x)[found], unit[found]
 
 
 @dataclass
@@ -69,33 +143,33 @@ class Overlap:
         self, maps: Array, thresholds: Array, upsampling: Upsampling, labels: Sequence[Plane], numbers: Sequence[int]
     ) -> None:
         """Add the maps (n, rows, columns, units) of n pictures, each with its labels on the grid and its number."""
-        limits = thresholds.astype(np.float32)
-        # No upsampled value is higher than the highest of its map.
-        answering = maps.max((1, 2)) >= limits
-        for picture, on_grid, number, lit in zip(maps, labels, numbers, answering, strict=True):
-            self._add(picture, limits, upsampling, on_grid, number, np.flatnonzero(lit))
+        picture, place, unit = upsampling.reaching(maps, thresholds.astype(np.float32))
+        ends = np.searchsorted(picture, np.arange(len(maps) + 1))
+        for which, (on_grid, number) in enumerate(zip(labels, numbers, strict=True)):
+            mine = slice(ends[which], ends[which + 1])
+            self._add(place[mine], unit[mine], on_grid.reshape(len(on_grid), -1), number)
 
-    def _add(
-        self, maps: Array, limits: Array, upsampling: Upsampling, on_grid: Plane, number: int, units: Array
-    ) -> None:
-        planes = on_grid.reshape(len(on_grid), -1)
+    def _add(self, place: Array, unit: Array, planes: Plane, number: int) -> None:
+        """One picture: where (place on the grid, unit) answers are, and its labels (planes, places)."""
         width, known = len(self.area), planes[0] != VOID
         area = np.bincount(planes[:, known].ravel(), minlength=width)
         self.area += area
+        seen = known[place]
+        counts = np.bincount(unit[seen], minlength=len(self.active))
+        units = np.flatnonzero(counts)
         if not len(units):
             return
-        answers = upsampling(maps[..., units]) >= limits[units]
-        cell, place = np.divmod(np.flatnonzero(answers), len(units))
-        cell, place = cell[known[cell]], place[known[cell]]
-        active = np.bincount(place, minlength=len(units))
-        tables = [np.bincount(place * width + plane[cell], minlength=len(units) * width) for plane in planes]
-        both = np.sum(tables, 0).reshape(len(units), width)
+        row = np.zeros(len(counts), np.int64)
+        row[units] = np.arange(len(units))
+        table = row[unit[seen]] * width + planes[:, place[seen]]
+        both = np.bincount(table.ravel(), minlength=len(units) * width).reshape(len(units), width)
+        active = counts[units]
         self.active[units] += active
         self.both[units] += both
         shown = (both * iou(active, area, both)).astype(np.float32)
         better = (shown > self.best[units]) | ((shown == self.best[units]) & (shown > 0) & (number < self.who[units]))
-        row, concept = np.nonzero(better)
-        self.best[units[row], concept], self.who[units[row], concept] = shown[row, concept], number
+        at, concept = np.nonzero(better)
+        self.best[units[at], concept], self.who[units[at], concept] = shown[at, concept], number
 
     def joined(self, other: "Overlap") -> "Overlap":
         """That of both sets of pictures, which have none in common; it minds neither order nor grouping."""
@@ -124,19 +198,3 @@ def grid_of(cells: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
     share = min(1.0, LONGEST / max(size))
     rows, columns = (max(cells[axis], round(size[axis] * share)) for axis in (0, 1))
     return rows, columns
-
-
-def _weights(field: Field | None, axis: int, cells: int, grid: int, side: int) -> Array:
-    """(grid, cells): how much each cell of a map counts at each place of the grid; beyond the outermost, that one alone."""
-    at_input = (np.arange(grid) + 0.5) * side / grid
-    if field is None or field.whole:
-        stride = side / cells
-        first = stride / 2
-    else:
-        stride, first = field.stride[axis], field.offset[axis] + field.size[axis] / 2
-    at = np.clip((at_input - first) / stride, 0, cells - 1)
-    below = np.minimum(np.floor(at).astype(int), max(cells - 2, 0))
-    found = np.zeros((grid, cells), np.float32)
-    found[np.arange(grid), below] = 1 - (at - below)
-    found[np.arange(grid), np.minimum(below + 1, cells - 1)] += at - below
-    return found

@@ -78,7 +78,7 @@ class Detection:
         shape = sample.pixels.shape[0], sample.pixels.shape[1]
         size = size_for(self.net.card.input, shape)
         bring, _ = upsampling(self.net.card, found.layer, maps, size)
-        answer = bring(maps[0])[..., 0]
+        answer = bring(maps[0, :, :, 0])
         scale = SIDE / max(shape)
         side = max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
         whole = fit_of(side, side, "stretch")
