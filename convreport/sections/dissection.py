@@ -20,7 +20,7 @@ from convreport.sections.shared.detections import Detection, Found
 from convreport.sections.shared.surveyed import surveyed_layers
 from convreport.sections.telling import Line, Part
 
-SHOWN = 12  # detectors of a layer that are shown with a picture
+SHOWN = 8  # detectors of a layer that are shown with a picture
 TOLD = 5  # concepts of a layer that are named in the report and the comment
 
 
@@ -52,6 +52,13 @@ class DissectionFacts:
         """(unit, what it detects), the surest first."""
         found = [(unit, one) for unit, one in enumerate(self.best) if one is not None and one.iou > self.least]
         return tuple(sorted(found, key=lambda pair: -pair[1].iou))
+
+    @property
+    def shown(self) -> tuple[tuple[int, Best], ...]:
+        """The detectors that have a picture: the surest of each concept first of all, as many as there is room for."""
+        first = {best.concept: unit for unit, best in reversed(self.detectors)}
+        ranked = sorted(self.detectors, key=lambda pair: (first[pair[1].concept] != pair[0], -pair[1].iou))
+        return tuple(sorted(ranked[:SHOWN], key=lambda pair: -pair[1].iou))
 
     @property
     def by_concept(self) -> tuple[tuple[str, tuple[tuple[int, float], ...]], ...]:
@@ -129,7 +136,7 @@ class Dissection(Section[DissectionFacts, None]):
         for one in batch:
             dissected, path = found.of(one.layer or ""), one.layer or ""
             iou = dissected.overlap.iou
-            for unit, _ in facts[one].detectors[:SHOWN]:
+            for unit, _ in facts[one].shown:
                 concept = int(iou[unit].argmax()) + 1
                 number = int(dissected.overlap.who[unit, concept])
                 seen.wish(number, Found(path, unit, concept, float(dissected.thresholds[unit])))
@@ -150,13 +157,13 @@ class Dissection(Section[DissectionFacts, None]):
 
     @classmethod
     def context(cls, book: Book, place: str, **subject: Any) -> Mapping[str, Any]:
-        """How many are shown and named, of what kind; which units of the layer have a tile to be opened; all layers."""
+        """How many concepts are named, of what kind; which units of the layer have a tile to be opened; all layers."""
         drawn = cls.drawn(book)
         path = subject["layer"].path if "layer" in subject else None
         sheets = [sheet for chapter in book.sections for sheet in chapter.sheets if sheet.layer == path]
         tiled = {unit for sheet in sheets for one in sheet.files for unit in one.units}
         what = _what(drawn[0].facts.kinds) if drawn else ""
-        return {"shown": SHOWN, "told": TOLD, "of_layers": drawn, "tiled": tiled, "what": what}
+        return {"told": TOLD, "of_layers": drawn, "tiled": tiled, "what": what}
 
     @classmethod
     def summary(cls, book: Book) -> Iterable[Line]:
@@ -193,7 +200,7 @@ class Dissection(Section[DissectionFacts, None]):
             return
         surest: list[tuple[str, Shown]] = []
         for one in cls.drawn(book):
-            for unit, best in one.facts.detectors[:SHOWN]:
+            for unit, best in one.facts.shown:
                 figure = one.figures.get(figure_of(unit))
                 if figure is not None:
                     surest.append((one.layer or "", Shown(unit, best, figure, desk.inline(figure.file, "tile"))))
@@ -218,7 +225,7 @@ def _facts(found: Dissected, concepts: Sequence[Concept]) -> DissectionFacts:
 
 
 def _figures(layer: str, facts: DissectionFacts, seen: "Detection") -> Iterable[Figure]:
-    for unit, best in facts.detectors[:SHOWN]:
+    for unit, best in facts.shown:
         tile = seen.tiles.get((layer, unit))
         if tile is not None:
             alt = f"Where unit {unit} of {layer} answered in a picture with {best.concept}, which is outlined"

@@ -7,13 +7,15 @@ from numpy.typing import NDArray
 
 from convreport.core.base.kinds import Array, Pixels
 from convreport.core.pictures import pixels
-from convreport.core.pictures.concepts import VOID, Labelled, on_grid
+from convreport.core.pictures.concepts import Labelled, on_grid
 from convreport.core.pictures.fitting import fit_of, size_for
 from convreport.core.seam import Network
 from convreport.core.survey.dissection import upsampling
 
 SIDE = 144  # pixels of the longer side of a tile
+FINE = 2  # times as many are drawn, so that lines come out smooth
 VEIL = 0.3  # of the brightness is left where the unit did not answer
+DARK = 24  # of the rim on both sides of the line
 TOGETHER = 16  # pictures looked at in one pass
 
 
@@ -79,28 +81,32 @@ class Detection:
         size = size_for(self.net.card.input, shape)
         bring, _ = upsampling(self.net.card, found.layer, maps, size)
         answer = bring(maps[0, :, :, 0])
-        scale = SIDE / max(shape)
+        scale = FINE * SIDE / max(shape)
         side = max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
         whole = fit_of(side, side, "stretch")
         picture = pixels.resize_picture(sample.pixels[..., :3], *side).astype(np.float32)
         back = fit_of(side, size, self.fit).back(answer)
         lit = back >= np.float32(found.threshold)
-        numbers = on_grid(labelled.planes, whole, side)
-        outline = _outline(((numbers == found.concept) & (numbers != VOID)).any(0))
+        # At the size of the mask itself: enlarged smoothly, its steps become a line.
+        finest = max(labelled.planes, key=lambda plane: plane.size).shape
+        numbers = on_grid(labelled.planes, whole, (min(finest[0], side[0]), min(finest[1], side[1])))
+        inside = pixels.resize((numbers == found.concept).any(0).astype(np.float32), *side) >= 0.5
+        line = _grown(_edge(inside))
         shown = np.where(lit[..., None], picture, picture * VEIL)
-        shown[_thicker(outline)] = (24, 24, 24)
-        shown[outline] = (255, 255, 255)
-        return np.asarray((shown + 0.5).clip(0, 255).astype(np.uint8))
+        shown[_grown(line)] = DARK
+        shown[line] = 255
+        drawn = np.asarray((shown + 0.5).clip(0, 255).astype(np.uint8))
+        return pixels.resize_picture(drawn, max(1, side[0] // FINE), max(1, side[1] // FINE))
 
 
-def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _edge(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The pixels of a mask at its edge."""
     padded = np.pad(mask, 1)
     inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     return mask & ~inner
 
 
-def _thicker(line: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _grown(line: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """A line with the pixels beside it."""
     padded = np.pad(line, 1)
     return np.asarray(line | padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:])
