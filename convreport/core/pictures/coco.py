@@ -44,7 +44,7 @@ class Coco:
 
     def of(self, paths: Sequence[Path]) -> dict[int, int]:
         """The record of each picture that has one, by the end of its path."""
-        return matched(paths, [name for name, _, _ in self._images])
+        return matched(paths, [name for name, _, _ in self._images], whole=False)
 
     def planes(self, mask: int, brought: bytes = b"") -> Planes:
         """As few planes as the overlapping of its objects allows; one, empty, for a picture without any."""

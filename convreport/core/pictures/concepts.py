@@ -96,29 +96,32 @@ def _places(axis: int, fit: Fit, count: int, side: int) -> NDArray[np.int64]:
     return np.where((share >= 0) & (share < 1), np.clip(places, 0, side - 1), -1)
 
 
-def matched(paths: Sequence[Path], names: Sequence[str]) -> dict[int, int]:
-    """Place among `paths` -> place among `names`: the name with which the path has its end in common, without file endings.
+def matched(paths: Sequence[Path], names: Sequence[str], *, whole: bool) -> dict[int, int]:
+    """Place among `paths` -> place among `names`, endings of files apart: the longest name that the path ends with.
 
-    The longest such end counts; one that several names share tells nothing. ImageError where two paths have one name.
+    Unless `whole`, the end of a name is enough, if no other name has it. ImageError where two paths have one name.
     """
     ends: dict[str, int | None] = {}
-    whole = [_ends(Path(name)) for name in names]
-    for number, some in enumerate(whole):
-        ends |= {end: number if end not in ends else None for end in some}
-    ends |= {some[0]: number for number, some in enumerate(whole)}  # a whole name is that one's
-    found: dict[int, int] = {}
-    taken: dict[int, int] = {}
+    every = [_ends(Path(name)) for name in names]
+    if not whole:
+        for number, some in enumerate(every):
+            ends |= {end: number if end not in ends else None for end in some}
+    ends |= {some[0]: number for number, some in enumerate(every) if some}
+    taken: dict[int, tuple[int, int]] = {}  # name -> (path, how many parts they have in common)
     for place, path in enumerate(paths):
-        known = next((one for end in _ends(path) if (one := ends.get(end)) is not None), None)
-        if known is None:
+        end = next((end for end in _ends(path) if ends.get(end) is not None), None)
+        if end is None:
             continue
-        if known in taken:
+        number, depth = ends[end] or 0, end.count("/")
+        other, before = taken.get(number, (place, -1))
+        if before == depth:
             raise ImageError(
-                f"{paths[taken[known]]} and {path} would share the mask of {names[known]}.",
-                "Name the masks by the folders of the pictures, too.",
+                f"{paths[other]} and {path} would share the mask of {names[number]}.",
+                "Keep masks in folders of the same names as those of the pictures.",
             )
-        found[place], taken[known] = known, place
-    return found
+        if depth > before:
+            taken[number] = place, depth
+    return {place: number for number, (place, _) in sorted(taken.items(), key=lambda one: one[1])}
 
 
 def _ends(path: Path) -> list[str]:

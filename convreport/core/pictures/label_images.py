@@ -39,8 +39,8 @@ class LabelImages:
         self.digest = digest("label images", self._stems, self._digests, self._names)
 
     def of(self, paths: Sequence[Path]) -> dict[int, int]:
-        """The mask of each picture that has one: the file of the same name below the folder, whatever its ending."""
-        return matched(paths, self._stems)
+        """The mask of each picture that has one: the file that has its name, and lies in folders of the same names."""
+        return matched(paths, self._stems, whole=True)
 
     def planes(self, mask: int, brought: bytes = b"") -> Planes:
         """One plane."""

@@ -5,12 +5,13 @@ lie above. Only the upper end of the values has to be known for that, and of it 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from convreport.core.base.kinds import Array
 
-BINS = 1024  # of a unit, of which the highest holds its greatest value
+BINS = 2048  # of a unit, of which the highest holds its greatest value
 FINEST = 2.0**-20  # of the largest value: a bin is no narrower
 TINY = 2.0**-60  # nor than this
 TOGETHER = 8  # pictures that are counted at a time: after each time more is known to be too low to count
@@ -33,6 +34,17 @@ class Heights:
     def empty(cls, units: int) -> "Heights":
         """Before the first picture."""
         return cls(np.full(units, -np.inf), np.full(units, np.inf), np.zeros((units, BINS), np.int64))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As it is sent: of the counts only those that are not zero."""
+        known = np.flatnonzero(self.counts)
+        return {**vars(self), "counts": (known.astype(np.int32), self.counts.ravel()[known], len(self.counts))}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        known, counts, units = state["counts"]
+        whole = np.zeros(units * BINS, np.int64)
+        whole[known] = counts
+        vars(self).update(state | {"counts": whole.reshape(units, BINS)})
 
     def add(self, maps: Array, most: Array, least: Array, above: float | None) -> None:
         """Count maps (n, height, width, units), with the most and the least of each, (n, units). Of values below those that
