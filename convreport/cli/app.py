@@ -202,6 +202,7 @@ def doctor(
     max_images: options.MaxImages = None,
     examples: options.Examples = None,
     max_examples: options.MaxExamples = None,
+    masks: options.Masks = None,
     layers: options.Layers = None,
     all_layers: options.AllLayers = None,
     filters: options.Filters = None,

@@ -115,6 +115,10 @@ class Section(ABC, Generic[F, H]):
         if scope.examples is not None:
             scope.examples.survey_by(surveyor, scope.card, rests_on, paths(surveyed_layers(scope)), scope.fit)
 
+    def passes(self, scope: Scope) -> int:
+        """How many pictures it shows to the network in passes of its own, beside the survey, each counted once."""
+        return 0
+
     @abstractmethod
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[figures.Drawing]:
         """Do it: one drawing a subject, in order."""

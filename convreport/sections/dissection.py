@@ -125,6 +125,10 @@ class Dissection(Section[DissectionFacts, None]):
         layers = paths(surveyed_layers(scope))
         scope.examples.dissect_by(surveyor, scope.card, layers, scope.fit, self.pictures)
 
+    def passes(self, scope: Scope) -> int:
+        """The pictures with masks that are looked at."""
+        return 0 if scope.examples is None else min(self.pictures, len(scope.examples.masked))
+
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[Drawing]:
         """Of each layer what its units detect, and of the surest detectors the picture that shows it best."""
         examples = scope.examples

@@ -18,6 +18,7 @@ def test_without_a_file_everything_has_a_default(tmp_path, monkeypatch):
         "kernels",
         "filters",
         "examples",
+        "dissection",
         "health",
         "circuits",
         "classes",

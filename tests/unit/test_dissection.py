@@ -21,6 +21,7 @@ from convreport.core.survey.overlap import Overlap, Upsampling, grid_of
 from convreport.sections import configure, together
 from convreport.sections.dissection import Dissection
 from tests import models
+from tests.tools import needs
 
 GRID, CELLS, UNITS, CONCEPTS = (24, 20), (6, 5), 5, 3
 
@@ -237,3 +238,27 @@ def test_the_scenes_of_the_demo_bring_their_masks():
     assert {names[number - 1] for number in np.unique(objects) if number} == {"car"}
     assert {"tyre", "window", "body"} <= {names[number - 1] for number in np.unique(parts) if number}
     assert len(found.masked) == 20
+
+
+@pytest.mark.slow
+def test_both_engines_find_the_same(tmp_path, built):
+    torch = needs.torch()
+    from convreport.core.seam import Means
+    from convreport.engines.request import Request
+    from convreport.engines.torch.load import load
+
+    conv = torch.nn.Conv2d(3, 3, 1)
+    with torch.no_grad():
+        conv.weight.copy_(torch.tensor([[1.0, -1, -1], [-1, 1, -1], [0, 0, 0]])[:, :, None, None] / 255)
+        conv.bias.copy_(torch.tensor([-0.2, -0.2, -1.0]))
+    module = torch.nn.Sequential(conv, torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(3 * SIDE * SIDE, 2)).eval()
+    request = Request("x", live=module, input_shape=(3, SIDE, SIDE), preprocess="none")
+    net = load(request).network(Means("float32"))
+    pictures, masks = photos(tmp_path)
+    found = gallery(Plan(examples=(str(pictures),), masks=masks), (), tmp_path, lambda event: None)
+    layer = next(one for one in net.card.layers if one.kind == "ReLU")
+    scope = Scope(net.card, (), UnitChoice("listed", listed=(0,)), 0, (layer,), examples=found)
+    section = configure("dissection", {})
+    (drawing,) = section.draw(section.subjects(scope), scope, net)
+    (other,) = Dissection.drawn(built.book)
+    assert drawing.facts == other.facts
