@@ -1,15 +1,16 @@
 """What units detect, against network dissection written out plainly; and that neither order nor grouping changes it."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from convreport.builder import api
 from convreport.builder.gallery import gallery
 from convreport.builder.plan import Plan
+from convreport.core.drawing.figures import Subject
 from convreport.core.drawing.scope import Scope
 from convreport.core.network.card import Field
 from convreport.core.network.units import UnitChoice
@@ -19,8 +20,8 @@ from convreport.core.survey.dissection import TOP
 from convreport.core.survey.heights import Heights
 from convreport.core.survey.overlap import Overlap, Upsampling, grid_of
 from convreport.sections import configure, together
-from convreport.sections.dissection import Dissection
-from tests import models
+from convreport.sections.dissection import Best, Dissection, DissectionFacts
+from tests import books, models
 from tests.tools import needs
 
 GRID, CELLS, UNITS, CONCEPTS = (24, 20), (6, 5), 5, 3
@@ -187,47 +188,86 @@ def photos(folder, count=24):
     return folder / "photos", folder / "masks"
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("planted")
+def drawn(net, layer, folder):
+    """What the section draws of a layer of a network by these photos."""
     pictures, masks = photos(folder)
-    return api.build(
-        told_by_colour(), out=folder / "atlas", images=pictures, examples=[str(pictures)], max_images=2,
-        masks=str(masks), sections=["kernels", "dissection"], layers=["colours"],
-    )  # fmt: skip
+    found = gallery(Plan(examples=(str(pictures),), masks=masks), (), folder, lambda event: None)
+    scope = Scope(net.card, (), UnitChoice("listed", listed=(0,)), 0, (net.card.layer(layer),), examples=found)
+    section = configure("dissection", {})
+    (drawing,) = section.draw(section.subjects(scope), scope, net)
+    return drawing
 
 
-def test_a_planted_detector_is_found_and_told_of(built):
-    (drawing,) = Dissection.drawn(built.book)
-    wheel, door, nothing = drawing.facts.best
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    return drawn(models.network(told_by_colour()), "colours", tmp_path_factory.mktemp("planted"))
+
+
+def test_a_planted_detector_is_found(planted):
+    wheel, door, nothing = planted.facts.best
     assert (wheel.concept, door.concept, nothing) == ("wheel", "front door", None)
     # The top 0.5 % are as many places as lie in 8 blobs of 16 pixels, nearly: all that a unit answers to, and no more.
     assert min(wheel.iou, door.iou) > 0.9
-    assert drawing.facts.pictures == 24 and drawing.facts.concepts == 2
-    assert set(drawing.figures) == {"unit-0", "unit-1"}
-    lines = [line.said for line in together.summary(built.book)]
-    assert "2 of 3 units detect a concept (IoU above 0.04)" in lines
-    page = (built.folder / "docs/planted/layers/colours.md").read_text("utf-8")
-    assert "**2 of the 3 units (67 %) detect a concept**" in page and "above 0.04" in page and "front door" in page
-    assert built.book.made.settings["masks"] == "DIR"
+    assert planted.facts.pictures == 24 and planted.facts.concepts == 2
+    assert {figure.name for figure in planted.figures} == {"unit-0", "unit-1"}
 
 
-def test_units_are_found_by_what_they_detect(built):
-    (layer,) = together.unit_index(built.book)["layers"]
-    assert "wheel" in layer["units"][0] and "front door" in layer["units"][1]
-    detects = together.layer_data(built.book, "colours")["detects"]
+def test_its_picture_is_bright_where_it_answers_and_dark_elsewhere(planted):
+    pixels = planted.figures[0].pixels
+    assert pixels.shape == (144, 144, 3)
+    red = (pixels[..., 0] > 200) & (pixels[..., 1] < 60)
+    assert 10 * 10 < red.sum() < 18 * 18, "a blob of 4 of 32 pixels, within its outline"
+    assert np.median(pixels) == round(40 * 0.3)
+
+
+def test_what_is_told_of_a_book(planted):
+    book = books.book(dissection=[books.drawing(planted.facts, "colours")])
+    assert [line.said for line in Dissection.summary(book)] == ["2 of 3 units detect a concept (IoU above 0.04)"]
+    assert set(Dissection.words_of_units(book)) == {("colours", 0, "wheel"), ("colours", 1, "front door")}
+    detects = Dissection.layer_data(book, "colours")["detects"]
     assert detects[0][0] == "wheel" and detects[0][2] is True and 2 not in detects
-    report = (built.folder / "docs/planted/report.html").read_text("utf-8")
-    assert '<section id="detectors">' in report and "2 of 3" in report
+    assert Dissection.layer_data(book, "other") == {}
+    assert not list(Dissection.summary(books.book(dissection=[])))
+
+
+def test_those_that_are_shown_are_of_different_concepts():
+    kinds = ["wheel"] * 8 + ["door", "roof", "eye"]
+    best = tuple(Best(name, "part", 0.5 - 0.04 * place) for place, name in enumerate(kinds))
+    facts = DissectionFacts(pictures=9, concepts=3, kinds=("part",), least=0.04, best=best)
+    assert [unit for unit, _ in facts.shown] == [0, 1, 2, 3, 4, 8, 9, 10]
+    assert [(name, len(units)) for name, units in facts.by_concept] == [
+        ("wheel", 8),
+        ("door", 1),
+        ("roof", 1),
+        ("eye", 1),
+    ]
+
+
+def test_pages_search_and_report_tell_of_detectors(small_atlas):
+    book = books.of(small_atlas)
+    docs = small_atlas / "docs/demo"
+    for one in Dissection.drawn(book):
+        detectors = one.facts.detectors
+        page = (docs / f"layers/{book.slugs[one.layer]}.md").read_text("utf-8")
+        share = f"**{len(detectors)} of the {len(one.facts.best)} units"
+        assert not detectors or (share in page and detectors[0][1].concept in page and "above 0.04" in page)
+        for unit, best in detectors:
+            found = next(layer for layer in together.unit_index(book)["layers"] if layer["name"] == one.layer)
+            assert unit not in found["units"] or best.concept in found["units"][unit]
+    count, units = Dissection.count(book)
+    assert 0 < count <= units == 256
+    assert '<section id="detectors">' in (docs / "report.html").read_text("utf-8")
 
 
 def test_without_masks_nothing_is_claimed(tmp_path):
     pictures, _ = photos(tmp_path, 3)
-    net = models.network(told_by_colour())
     found = gallery(Plan(examples=(str(pictures),)), (), tmp_path, lambda event: None)
-    scope = Scope(net.card, (), UnitChoice("listed", listed=(0,)), 0, (net.card.layer("colours"),), examples=found)
+    card = books.card(layers=("colours",))
+    scope = Scope(card, (), UnitChoice("listed", listed=(0,)), 0, card.layers, examples=found)
     section = configure("dissection", {})
     assert section.subjects(scope) == [] and section.silence(scope) == ""
+    masked = gallery(Plan(examples=(str(pictures),), masks=pictures.parent / "masks"), (), tmp_path, lambda event: None)
+    assert section.subjects(replace(scope, examples=masked)) == [Subject(layer="colours")]
 
 
 def test_the_scenes_of_the_demo_bring_their_masks():
@@ -241,7 +281,7 @@ def test_the_scenes_of_the_demo_bring_their_masks():
 
 
 @pytest.mark.slow
-def test_both_engines_find_the_same(tmp_path, built):
+def test_both_engines_find_the_same(tmp_path, planted):
     torch = needs.torch()
     from convreport.core.seam import Means
     from convreport.engines.request import Request
@@ -254,11 +294,5 @@ def test_both_engines_find_the_same(tmp_path, built):
     module = torch.nn.Sequential(conv, torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(3 * SIDE * SIDE, 2)).eval()
     request = Request("x", live=module, input_shape=(3, SIDE, SIDE), preprocess="none")
     net = load(request).network(Means("float32"))
-    pictures, masks = photos(tmp_path)
-    found = gallery(Plan(examples=(str(pictures),), masks=masks), (), tmp_path, lambda event: None)
-    layer = next(one for one in net.card.layers if one.kind == "ReLU")
-    scope = Scope(net.card, (), UnitChoice("listed", listed=(0,)), 0, (layer,), examples=found)
-    section = configure("dissection", {})
-    (drawing,) = section.draw(section.subjects(scope), scope, net)
-    (other,) = Dissection.drawn(built.book)
-    assert drawing.facts == other.facts
+    layer = next(one.path for one in net.card.layers if one.kind == "ReLU")
+    assert drawn(net, layer, tmp_path).facts == planted.facts

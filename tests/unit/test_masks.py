@@ -8,8 +8,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from convreport import sections
+from convreport.builder import settings
+from convreport.builder.config import make_plan, plan_of
 from convreport.builder.gallery import gallery
-from convreport.builder.plan import Plan
+from convreport.builder.plan import AtHand, Plan
 from convreport.cli.app import app
 from convreport.core.base.errors import ConvreportError, ImageError, UsageError
 from convreport.core.pictures import masks
@@ -184,14 +187,19 @@ def test_a_bad_mask_costs_only_its_own_picture(tmp_path):
     assert isinstance(bad, ImageError) and bad.message.startswith("b: the mask b.png cannot be read")
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--masks", "nowhere"], "There is nothing at nowhere."),
-        (["--masks", "."], "--masks belongs to pictures of your own"),
-    ],
-)
-def test_wrong_words_are_a_sentence_and_a_hint(tmp_path, monkeypatch, words, said):
+def test_wrong_words_are_a_sentence_and_a_hint(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(app, ["build", "demo", "--sections", "dissection", *words])
-    assert done.exit_code == 2 and said in done.output.replace("\n", " ")
+    done = CliRunner().invoke(app, ["build", "demo", "--sections", "dissection", "--masks", "nowhere"])
+    assert done.exit_code == 2 and "There is nothing at nowhere." in done.output and "--masks" in done.output
+    with pytest.raises(UsageError, match="--masks belongs to pictures of your own") as caught:
+        gallery(Plan(masks=tmp_path), (), tmp_path, lambda event: None)
+    assert "--examples" in caught.value.hint
+
+
+def test_the_word_in_python_and_in_a_file(tmp_path):
+    saved(tmp_path / "masks")
+    (tmp_path / "convreport.toml").write_text('masks = "masks"\n')
+    plan = make_plan({}, tmp_path / "convreport.toml", sections)
+    assert plan.masks == tmp_path / "masks" == plan_of({"masks": str(tmp_path / "masks")}, sections, AtHand()).masks
+    assert settings.published(plan)["masks"] == "DIR", "no page tells of the machine"
+    assert "masks" not in settings.published(Plan())
