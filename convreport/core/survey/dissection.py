@@ -25,7 +25,7 @@ from convreport.core.seam import Network, Responses
 from convreport.core.survey import ahead
 from convreport.core.survey.heights import Heights
 from convreport.core.survey.overlap import Overlap, Upsampling, grid_of
-from convreport.core.survey.shards import Surveyor, together
+from convreport.core.survey.shards import SETTLED_FROM, Surveyor, together
 
 SHARD = 64  # pictures that are summed by themselves
 TOP = 0.005  # share of a unit's answers that count as one: T_k of Bau et al. 2017
@@ -36,6 +36,11 @@ Of = TypeVar("Of", Heights, Overlap)
 
 class Annotated(Protocol):
     """What is asked of examples here."""
+
+    @property
+    def count(self) -> int:
+        """How many there are, with masks or without."""
+        ...
 
     @property
     def concepts(self) -> tuple[Concept, ...]:
@@ -226,11 +231,13 @@ def _stream(
     """Show pictures to the network, those of one size together, and add what each layer answers; while a batch is added the
     network sees the next one.
     """
+    settled = examples.count >= SETTLED_FROM  # as in the survey, so that nothing is prepared twice
     waiting: tuple[Callable[[], Mapping[str, Responses]], Sequence[_Seen]] | None = None
     with ThreadPoolExecutor(1) as pool:
         for some in _batches(net, examples, numbers, fit, sums):
             planes, raw = np.stack([one.planes for one in some]), some[0].raw
-            coming = pool.submit(copy_context().run, partial(net.observe, planes, list(sums.layers), raw=raw))
+            ask = partial(net.observe, planes, list(sums.layers), raw=raw, settled=settled)
+            coming = pool.submit(copy_context().run, ask)
             if waiting is not None:
                 _add(net, waiting[0](), waiting[1], sums, add)
             waiting = coming.result, some
