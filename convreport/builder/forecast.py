@@ -58,22 +58,26 @@ def forecast(plan: Plan, card: ModelCard, network: Network) -> list[Cost]:
 
 
 def _sections(plan: Plan, whole: Scope, few: Scope, fewer: Scope, network: Network) -> Iterator[Cost]:
-    """The survey is paid by the first section that needs it, and told apart."""
+    """The survey is paid by the first section that needs it, and told apart; passes of its own by each that has some."""
     surveyed = False
     for section in plan.sections:
         subjects = list(section.subjects(whole))
         if not subjects:
             continue
-        if section.of_examples and not surveyed and whole.examples is not None and few.examples is not None:
-            surveyed = True
+        passes = section.passes(whole)
+        if section.of_examples and (passes or not surveyed) and whole.examples is not None and few.examples is not None:
+            surveyed = surveyed or not passes
             known = set(section.subjects(few))
             first = next((one for one in subjects if one in known), None)
             if first is not None:
                 traced, _ = _drawn(section, [first], fewer, network)
                 once, _ = _drawn(section, [first], few, network)
                 again, _ = _drawn(section, [first], few, network)
-                each = max(once - again, 0.0) / max(few.examples.count, 1)
-                yield Cost("survey", 0, traced + each * whole.examples.count, 0, 0)
+                each = max(once - again, 0.0) / max(section.passes(few) or few.examples.count, 1)
+                name = f"{section.name}, passes" if passes else "survey"
+                yield Cost(name, 0, traced + each * (passes or whole.examples.count), 0, 0)
+            elif passes:
+                continue  # none of the few has masks
         yield _cost(section, subjects, few, network)
 
 

@@ -55,6 +55,10 @@ Skip = Annotated[Optional[str], typer.Option(help="Not these sections, by comma.
 Truth = Annotated[
     Optional[Path], typer.Option(help="What pictures show, a CSV of file,label. [default: the folders they are in]")
 ]
+Masks = Annotated[
+    Optional[Path],
+    typer.Option(help="What is where in the examples: a folder with a label image for each, or a COCO file (.json)."),
+]
 Fit = Annotated[Optional[str], typer.Option(help="How pictures meet the input: stretch, crop, pad. [default: stretch]")]
 Set = Annotated[
     Optional[list[str]], typer.Option("--set", help="SECTION.OPTION=VALUE; `convreport sections` lists them.")

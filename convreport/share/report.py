@@ -202,6 +202,7 @@ def _layer(media: Media, book: Book, path: str, measure: Measure) -> dict[str, A
         "name": path,
         "sheets": {sheet["figure"]: {key: sheet[key] for key in kept} for sheet in sheets},
         "answers": answers,
+        "detects": whole.get("detects", {}),
     }
     return {"path": path, "slug": slug, "sheets": sheets, "data": Markup(viewer.as_json(for_viewer))}
 

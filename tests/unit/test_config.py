@@ -20,6 +20,7 @@ def test_without_a_file_everything_has_a_default(tmp_path, monkeypatch):
         "filters",
         "diversity",
         "examples",
+        "dissection",
         "health",
         "circuits",
         "neighbors",

@@ -6,7 +6,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby, islice
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,9 @@ BLOCK = 64  # pictures that are read while those before them are looked at
 SHARD = 128  # pictures that are tallied by themselves: sums are joined shard by shard, so they do not depend on who made them
 SETTLED_FROM = 500  # pictures from which it pays to prepare the network with its weights as constants (seconds, once)
 BATCH = 16  # pictures of 224 x 224 a call of the network; fewer larger ones, more small ones up to a block
+
+E = TypeVar("E", contravariant=True)
+P = TypeVar("P", covariant=True)
 
 Read = (
     tuple[Array, bool] | ImageError
@@ -83,6 +86,22 @@ class Pictures(Protocol):
         ...
 
 
+class Asked(Protocol[E, P]):
+    """What is asked of every shard of another pass: `E` is what it must know of the examples, `P` what comes of a shard."""
+
+    def shard(self, net: Network, examples: E, first: int) -> P:
+        """What comes of the shard that begins at that place."""
+        ...
+
+    def pictures(self, first: int) -> Iterable[int]:
+        """The numbers of those of that shard."""
+        ...
+
+    def lost(self, first: int, why: str) -> P:
+        """What comes of it where nobody could make it."""
+        ...
+
+
 class Surveyor(Protocol):
     """Who shows pictures to a network."""
 
@@ -92,6 +111,10 @@ class Surveyor(Protocol):
 
     def parts(self, examples: Pictures, asked: Pass, starts: Sequence[int]) -> Iterator[Part]:
         """Of each shard, by the number of its first picture, what came of it, in that order."""
+        ...
+
+    def tallied(self, examples: E, asked: Asked[E, P], starts: Sequence[int]) -> Iterator[P]:
+        """The same of another pass over them."""
         ...
 
 
@@ -111,6 +134,10 @@ class Here:
             blocks = _blocks(self._net, examples, asked.fit, starts[0], examples.count)
             for _ in starts:
                 yield _tallied(self._net, examples, asked, islice(blocks, SHARD // BLOCK))
+
+    def tallied(self, examples: E, asked: Asked[E, P], starts: Sequence[int]) -> Iterator[P]:
+        """One after the other."""
+        return (asked.shard(self._net, examples, first) for first in starts)
 
 
 def shard(net: Network, examples: Pictures, asked: Pass, first: int) -> Part:
@@ -178,11 +205,15 @@ def _batches(blocks: Iterable[list[tuple[int, Read]]], part: Part) -> Iterator[t
         known.sort(key=lambda one: (one[1].shape, one[2], one[0]))
         for (_, raw), group in groupby(known, key=lambda one: (one[1].shape, one[2])):
             same = list(group)
-            area = same[0][1].shape[0] * same[0][1].shape[1]
-            size = min(max(BATCH * 224 * 224 // area, 1), BLOCK)
+            size = together(same[0][1])
             for first in range(0, len(same), size):
                 some = same[first : first + size]
                 yield [one[0] for one in some], np.stack([one[1] for one in some]), raw
+
+
+def together(planes: Array) -> int:
+    """How many pictures such as this one (height, width, channels) a call of the network takes."""
+    return min(max(BATCH * 224 * 224 // (planes.shape[0] * planes.shape[1]), 1), BLOCK)
 
 
 def _tally(part: Part, net: Network, seen: Mapping[str, Responses], numbers: Array, groups: Array, every: int) -> None:

@@ -242,6 +242,10 @@
       const selective = (one) => one.facts.driven?.selectivity ?? -1;
       ways.set("class", ["most selective first", (one) => (one.facts.driven ? `${one.facts.driven.name} ${short(one.facts.driven.selectivity)}` : ""), (a, b) => selective(b) - selective(a)]);
     }
+    if (units.some((one) => one.detects?.[2])) {
+      const iou = (one) => one.detects?.[1] ?? -1;
+      ways.set("detects", ["surest detector first", (one) => (one.detects?.[2] ? `${one.detects[0]} ${one.detects[1].toFixed(2)}` : ""), (a, b) => iou(b) - iou(a)]);
+    }
     for (const one of answers) {
       ways.set(`to ${one.slug}`, [`response to ${one.name}`, ({ unit }) => short(one.most[unit]), (a, b) => one.most[b.unit] - one.most[a.unit]]);
     }
@@ -257,6 +261,7 @@
       ["specific", verdict("specific")], ["shared", verdict("shared")], ["unspecific", verdict("unspecific")],
       ["no response found", ({ facts }) => facts.responds === false],
       ["no example", ({ facts }) => facts.best?.length === 0],
+      ["detectors", ({ detects }) => detects?.[2] === true],
       ...(rectified.length ? [["silent on every picture", silent], ["responding to some picture", (one) => !silent(one)]] : []),
     ];
     return new Map(all.map(([name, test]) => [name, [test, units.filter(test).length]]).filter(([, [, count]]) => count && count < units.length));
@@ -359,7 +364,7 @@
     const up = box.dataset.up;
     const data = await load(box.dataset.source);
     const sheet = data.sheets[box.dataset.figure];
-    const units = sheet.units.map((facts) => ({ unit: facts.unit, facts }));
+    const units = sheet.units.map((facts) => ({ unit: facts.unit, facts, detects: data.detects?.[facts.unit] }));
     const ways = orders(units, data.answers, box.dataset.number, box.dataset.prefix || "");
     const groups = kinds(units, data.answers);
     // One grid of a page has the short addresses; in the report, where many layers share a page, each has its own.
@@ -507,6 +512,8 @@
         if (facts[key] !== undefined) rows.push([words, typeof facts[key] === "number" ? short(facts[key]) : String(facts[key])]);
       }
     }
+    const detects = data.detects?.[unit]; // concept, intersection over union, is that enough?
+    if (detects) rows.unshift(["detects", detects[2] ? `${detects[0]}, IoU ${short(detects[1])}` : `nothing that is marked (${detects[0]}, IoU ${short(detects[1])})`]);
     const side = el("div", {}, table(rows));
     const wired = data.wires?.[unit];
     for (const [links, title] of wired ? [[wired.inputs, "Strongest inputs"], [wired.consumers, "Feeds most into"]] : []) {
