@@ -259,7 +259,9 @@ def torchvision(monkeypatch):
     def get_model(name, weights=None):
         return make()
 
-    hub = types.SimpleNamespace(get_model=get_model, get_model_weights={"tiny": known}.__getitem__)
+    hub = types.SimpleNamespace(
+        get_model=get_model, get_model_weights={"tiny": known}.__getitem__, get_model_builder=lambda name: get_model
+    )
     monkeypatch.setitem(sys.modules, "torchvision", types.SimpleNamespace(models=hub))
     monkeypatch.setitem(sys.modules, "torchvision.models", hub)
 

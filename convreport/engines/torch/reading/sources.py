@@ -1,6 +1,7 @@
 """Where a PyTorch model comes from: a function, timm, torchvision, an exported program, or at hand."""
 
 import importlib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,8 +22,8 @@ EXPORTED = ".pt2"
 class Found:
     """A module, the files it came from, and what its publisher says of it.
 
-    `shape` is (channels, height, width); `mean` and `deviation` are a number a channel, of pixels in 0..1; `told` says where
-    from.
+    `shape` is (channels, height, width); `mean` and `deviation` are a number a channel, of pixels in 0..1; `classes` how many
+    it knows, 0 where that is not said; `told` says where from.
     """
 
     module: Any
@@ -33,6 +34,7 @@ class Found:
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
     labels: tuple[str, ...] = ()
+    classes: int = 0
     told: str = ""
 
 
@@ -136,6 +138,7 @@ def _by_config(found: Found, config: dict[str, Any]) -> Found:
         mean=tuple(map(float, config.get("mean") or ())),
         deviation=tuple(map(float, config.get("std") or ())),
         labels=tuple(config.get("label_names") or ()),
+        classes=int(config.get("num_classes") or 0),
         told=f"what timm says {config.get('architecture') or 'the model'} was trained with",
     )
 
@@ -147,10 +150,7 @@ def _three(sides: Any) -> tuple[int, int, int]:
 
 def _published(package: str, name: str, request: Request) -> Found:
     """A model of timm or torchvision, with its own weights, those of a file, or none."""
-    try:
-        importlib.import_module(package)
-    except ModuleNotFoundError:
-        raise ModelError(f"{package} is not installed.", f"Install it: pip install {package}.") from None
+    _import(package)
     own = request.weights is None or request.weights == "imagenet"
     make: dict[str, Callable[[str, bool], Found]] = {"timm": _timm, "torchvision": _torchvision}
     try:
@@ -166,6 +166,21 @@ def _published(package: str, name: str, request: Request) -> Found:
     return replace(found, files=filled.files, origin=filled.origin, repairs=filled.repairs)
 
 
+def _import(package: str) -> None:
+    """ModelError where it is not installed, or was built for another PyTorch."""
+    try:
+        importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        if (error.name or package) == package:
+            raise ModelError(f"{package} is not installed.", f"Install it: pip install {package}.") from None
+        raise ModelError(f"{package} needs {error.name}, which is not installed.", f"pip install {package}.") from None
+    except Exception as error:
+        raise ModelError(
+            f"{package} is installed and cannot be imported ({told(error)}).",
+            f"Its release and build must be those of PyTorch: pip install --upgrade torch {package}.",
+        ) from error
+
+
 def _timm(name: str, own: bool) -> Found:
     import timm
 
@@ -178,13 +193,22 @@ def _torchvision(name: str, own: bool) -> Found:
 
     known = models.get_model_weights(name)
     weights = known.DEFAULT
-    module = models.get_model(name, weights=weights if own else None)
+    # A network for segmentation would fetch weights for the part below even where it is to have none itself.
+    takes = inspect.signature(models.get_model_builder(name)).parameters
+    more = {} if own or "weights_backbone" not in takes else {"weights_backbone": None}
+    module = models.get_model(name, weights=weights if own else None, **more)
     found = Found(module, (), f"torchvision's {name}, {f'weights {weights}' if own else 'random weights'}")
     look = weights.transforms()
-    side = look.crop_size if isinstance(look.crop_size, int) else look.crop_size[0]
+    side = getattr(look, "crop_size", None) or getattr(look, "resize_size", None)
+    if side is None or not hasattr(look, "mean"):
+        raise ModelError(
+            f"torchvision's {name} does not answer to one picture with scores of classes.",
+            "convreport shows networks that classify pictures or their pixels.",
+        )
+    side = int(side if isinstance(side, int) else side[0])
     return replace(
         found,
-        shape=(3, int(side), int(side)),
+        shape=(3, side, side),
         mean=tuple(look.mean),
         deviation=tuple(look.std),
         labels=tuple(weights.meta.get("categories") or ()),
