@@ -11,11 +11,12 @@ from convreport.core.base.errors import ModelError, UsageError
 from convreport.engines.factory import made, told
 from convreport.engines.request import Request, is_factory
 from convreport.engines.torch import runtime
-from convreport.engines.torch.reading import exported, states
+from convreport.engines.torch.reading import exported, scripted, states
 
 PACKAGES = ("timm", "torchvision")
 WEIGHTS = (".pt", ".pth", ".safetensors", ".ckpt", ".bin")
 EXPORTED = ".pt2"
+SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)  # pixels, tried in this order where nothing tells
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def find(request: Request) -> Found:
     """The module that is asked for, with its weights; ModelError says why not."""
     torch = runtime.torch()
     if request.live is not None:
-        return _with_config(Found(_bare(request.live), (), "a model at hand in Python"))
+        return _found(request.live, request, "a model at hand in Python")
     package, _, name = request.source.partition(":")
     if package in PACKAGES:
         with torch.random.fork_rng(devices=[]):
@@ -55,14 +56,37 @@ def find(request: Request) -> Found:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(request.seed)
             module = _made(request.source)
-        return _with_config(_filled(module, request.weights, f"the function {request.source}", unsafe=request.unsafe))
+        return _filled(
+            _found(module, request, f"the function {request.source}"), request.weights, unsafe=request.unsafe
+        )
     return _of_weights(path, request)
 
 
 def _made(source: str) -> Any:
     """What a function makes; ModelError if that is no module."""
     module = runtime.torch().nn.Module
-    return _bare(made(source, "torch.nn.Module", lambda model: isinstance(model, module)))
+    return made(source, "torch.nn.Module", lambda model: isinstance(model, module))
+
+
+def _found(module: Any, request: Request, origin: str) -> Found:
+    """A model in memory: a module, or a program that becomes one."""
+    torch = runtime.torch()
+    if isinstance(module, torch.export.ExportedProgram):
+        opened, shape = exported.opened(module, "The program")
+        return Found(opened, (), origin, shape=shape)
+    module = _bare(module)
+    if isinstance(module, torch.jit.ScriptModule):
+        opened, shape = scripted.opened(module, type(module).__name__, _sizes(request, module))
+        return Found(opened, (), origin, shape=shape)
+    return _with_config(Found(module, (), origin))
+
+
+def _sizes(request: Request, script: Any) -> tuple[tuple[int, int, int], ...]:
+    """What pictures a script may take: (channels, height, width), as said, or to be tried."""
+    if request.input_shape:
+        return (request.input_shape,)
+    channels = next((int(one.shape[1]) for one in script.parameters() if one.dim() == 4), 3)
+    return tuple((channels, side, side) for side in SIDES)
 
 
 def _bare(module: Any) -> Any:
@@ -75,8 +99,6 @@ def _bare(module: Any) -> Any:
         if not isinstance(inner, nn.Module):
             break
         module = inner
-    if isinstance(module, runtime.torch().jit.ScriptModule):
-        raise states.script("It")
     return module
 
 
@@ -86,7 +108,8 @@ def _of_weights(path: Path, request: Request) -> Found:
         raise ModelError(f"There is no model file {request.source}.", "Check the path.")
     if request.arch is None:
         if request.unsafe:
-            return _with_config(Found(_bare(states.pickled(path)), (path,), f"the file {path.name}"))
+            read = scripted.read if states.is_script(path) else states.pickled
+            return replace(_found(read(path), request, f"the file {path.name}"), files=(path,))
         states.read(path)  # says what else it may be
         raise ModelError(
             f"{path.name} holds weights only, no architecture.",
@@ -99,18 +122,19 @@ def _of_weights(path: Path, request: Request) -> Found:
     package, _, name = request.arch.partition(":")
     if package in PACKAGES:
         return _published(package, name, replace(request, weights=str(path)))
-    return _with_config(_filled(_made(request.arch), str(path), f"the function {request.arch}"))
+    found = _found(_made(request.arch), request, f"the function {request.arch}")
+    return _filled(found, str(path), unsafe=request.unsafe)
 
 
-def _filled(module: Any, said: str | None, origin: str, *, unsafe: bool = False) -> Found:
+def _filled(found: Found, said: str | None, *, unsafe: bool) -> Found:
     """A module with the weights of a file, where one is said."""
     if said in (None, "none"):
-        return Found(module, (), origin)
+        return found
     file = Path(str(said)).expanduser()
     if not file.is_file():
         raise ModelError(f"There is no weights file {said}.", "Give a file with --weights, or leave it away.")
-    repairs = states.fill(module, file, unsafe=unsafe)
-    return Found(module, (file,), f"{origin}, weights from {file.name}", repairs)
+    repairs = states.fill(found.module, file, unsafe=unsafe)
+    return replace(found, files=(file,), origin=f"{found.origin}, weights from {file.name}", repairs=repairs)
 
 
 def _exported(path: Path) -> Found:
@@ -162,8 +186,7 @@ def _published(package: str, name: str, request: Request) -> Found:
         raise ModelError(f"{package} cannot make {name} ({told(error)}).", hint) from error
     if own:
         return found
-    filled = _filled(found.module, request.weights, found.origin)
-    return replace(found, files=filled.files, origin=filled.origin, repairs=filled.repairs)
+    return _filled(found, request.weights, unsafe=request.unsafe)
 
 
 def _import(package: str) -> None:

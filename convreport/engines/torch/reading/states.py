@@ -57,8 +57,6 @@ def read(file: Path, *, unsafe: bool = False) -> dict[str, Any]:
 
 def pickled(file: Path) -> Any:
     """The whole model in a pickle, whose code is run: only where its author is trusted."""
-    if _is_script(file):
-        raise script(file.name)
     found = runtime.torch().load(file, map_location="cpu", weights_only=False)
     if not isinstance(found, runtime.torch().nn.Module):
         raise ModelError(f"{file.name} holds weights only, no architecture.", "Name it: --arch module:function.")
@@ -66,10 +64,11 @@ def pickled(file: Path) -> Any:
 
 
 def script(what: str) -> ModelError:
-    """TorchScript shows no layers to hooks."""
+    """TorchScript is a program, which nobody has looked into."""
     return ModelError(
-        f"{what} is TorchScript, inside which nothing can be listened to.",
-        "Export the model where it was made: torch.export.save(torch.export.export(model, (example,)), 'model.pt2').",
+        f"{what} is TorchScript: loading it would run its author's program.",
+        "Export the model where it was made: torch.export.save(torch.export.export(model, (example,)), 'model.pt2'); or, if "
+        "you trust its author, --unsafe.",
     )
 
 
@@ -88,7 +87,9 @@ def _unpickled(file: Path, *, unsafe: bool) -> Any:
     import pickle
 
     torch = runtime.torch()
-    if _is_script(file):
+    if is_script(file):
+        if unsafe:
+            return torch.jit.load(file, map_location="cpu").state_dict()
         raise script(file.name)
     try:
         return torch.load(file, map_location="cpu", weights_only=not unsafe)
@@ -104,7 +105,7 @@ def _unpickled(file: Path, *, unsafe: bool) -> Any:
         raise ModelError(f"{file.name} cannot be read ({told(error)}).", "Copy or save it again.") from None
 
 
-def _is_script(file: Path) -> bool:
+def is_script(file: Path) -> bool:
     """TorchScript keeps its code beside its tensors."""
     if not zipfile.is_zipfile(file):
         return False

@@ -18,7 +18,7 @@ from convreport.engines.shared import describing, evidence, heads, reach
 from convreport.engines.shared.fields import seen_by
 from convreport.engines.shared.tokens import grid_of
 from convreport.engines.shared.understood import Opener, Understood
-from convreport.engines.torch.reading.sources import Found
+from convreport.engines.torch.reading.sources import SIDES, Found
 from convreport.engines.torch.running import kernels
 from convreport.engines.torch.understanding.evidence import TorchWitness
 from convreport.engines.torch.wiring import kinds, watch
@@ -26,7 +26,6 @@ from convreport.engines.torch.wiring.feed import Feed
 from convreport.engines.torch.wiring.fields import field_of
 from convreport.engines.torch.wiring.trace import Call, Wiring, trace
 
-SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)  # pixels, tried in this order where nothing tells
 # What only passes on, or reshapes: the activation that makes the output may stand before it.
 PASSING = ("Flatten", "Dropout", "Identity")
 SCORING = ("Dense", "Conv2D", "Conv2DTranspose", "Flatten")
@@ -82,7 +81,7 @@ def _sized(found: Found, feed: Feed, request: Request) -> tuple[Wiring, str]:
     first: Exception | None = None
     for feed.input in sizes:
         try:
-            wiring = trace(feed, describing.noise(feed.input))
+            wiring = _traced(feed)
         except (ModelError, UsageError):
             raise
         except Exception as error:
@@ -96,6 +95,18 @@ def _sized(found: Found, feed: Feed, request: Request) -> tuple[Wiring, str]:
     feed.input = sizes[0]
     failed = describing.not_run(feed.name, describing.noise(feed.input), first)
     raise ModelError(failed.message, "Say what it takes: --input-shape CHANNELS,HEIGHT,WIDTH.") from first
+
+
+def _traced(feed: Feed) -> Wiring:
+    """The wiring. Maps that lie channels last in memory are quicker, and break models that reshape them with `view`."""
+    pictures = describing.noise(feed.input)
+    try:
+        return trace(feed, pictures)
+    except RuntimeError as error:
+        if feed.dense or "view size is not compatible" not in str(error):
+            raise
+    feed.dense = True
+    return trace(feed, pictures)
 
 
 def _must_be_flat(module: Any, name: str) -> None:
