@@ -21,7 +21,11 @@ def free(module: Any, batch: int) -> None:
     (picture, *_) = (node for node in module.graph.nodes if node.op == "placeholder")
     with module.graph.inserting_after(picture):
         count = module.graph.call_function(torch.ops.aten.sym_size.int, (picture, 0))
+    of_pictures = {picture}
     for node in module.graph.nodes:
+        if not of_pictures.intersection(node.all_input_nodes):
+            continue  # made of weights alone
+        of_pictures.add(node)
         name = str(getattr(node.target, "__name__", "")).split(".")[0]
         if node.op != "call_function" or name not in SIZED or not isinstance(node.args[1], list | tuple):
             continue

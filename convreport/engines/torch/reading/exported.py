@@ -53,12 +53,15 @@ def rebuild(module: Any) -> None:
         name = str(getattr(node.target, "__name__", "")).split(".")[0]
         if node.op != "call_function" or name not in made or not isinstance(node.target, torch._ops.OpOverload):
             continue
-        layer = made[name](module, node)
-        path = _place(node) or node.name
+        weights_are_computed = any(one.op != "get_attr" for one in node.all_input_nodes if one is not node.args[0])
+        layer = None if weights_are_computed else made[name](module, node)
         if layer is None:
             continue
+        place = path = _place(node) or node.name
+        turn = 1
         while path in taken or not _free(module, path):
-            path += "_again"
+            turn += 1
+            path = f"{place}@{turn}"  # as a module called twice is told of
         taken.add(path)
         layer.train(False)
         _put(module, path, layer)

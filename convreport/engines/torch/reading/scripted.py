@@ -92,5 +92,8 @@ def _kept(module: Any, path: str, tensor: Any) -> str:
         if getattr(module, part, None) is None:
             module.add_module(part, runtime.torch().nn.Module())
         module = getattr(module, part)
-    module.register_buffer(last, tensor.detach())
+    if isinstance(tensor, runtime.torch().nn.Parameter):
+        module.register_parameter(last, tensor)
+    else:
+        module.register_buffer(last, tensor)
     return path
