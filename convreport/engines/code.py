@@ -32,7 +32,7 @@ MODULES: dict[str, dict[str, tuple[str, ...]]] = {
         "card": (
             "load", "reading.sources", "reading.states", "reading.exported", "reading.scripted", "reading.batches",
             "understanding.describe", "understanding.evidence", "wiring.feed", "wiring.fields", "wiring.kinds",
-            "wiring.trace", "wiring.watch",
+            "wiring.symbolic", "wiring.trace", "wiring.watch",
         ),
         "look": ("running.forward", "wiring.trace", "wiring.watch", "wiring.feed"),
         "score": ("understanding.describe", "running.forward"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from convreport.core.base.errors import ModelError, UsageError
+from convreport.core.base.errors import ModelError, UsageError, did_you_mean
 from convreport.engines.factory import made, told
 from convreport.engines.request import Request, is_factory
 from convreport.engines.torch import runtime
@@ -182,6 +182,11 @@ def _published(package: str, name: str, request: Request) -> Found:
     except ModelError:
         raise
     except Exception as error:
+        names = _names(package)
+        if names and name.partition(".")[0] not in names:
+            raise ModelError(
+                f"{package} has no model {name}.", did_you_mean(name, names, otherwise="Check its name.")
+            ) from None
         hint = "Without a network: --weights FILE, or --weights none for random ones." if own else "Check its name."
         raise ModelError(f"{package} cannot make {name} ({told(error)}).", hint) from error
     if own:
@@ -202,6 +207,12 @@ def _import(package: str) -> None:
             f"{package} is installed and cannot be imported ({told(error)}).",
             f"Its release and build must be those of PyTorch: pip install --upgrade torch {package}.",
         ) from error
+
+
+def _names(package: str) -> list[str]:
+    """The models that a package knows; none where it does not tell."""
+    module = importlib.import_module(f"{package}.models" if package == "torchvision" else package)
+    return list(module.list_models()) if hasattr(module, "list_models") else []
 
 
 def _timm(name: str, own: bool) -> Found:

@@ -21,7 +21,7 @@ from convreport.engines.shared.understood import Opener, Understood
 from convreport.engines.torch.reading.sources import SIDES, Found
 from convreport.engines.torch.running import kernels
 from convreport.engines.torch.understanding.evidence import TorchWitness
-from convreport.engines.torch.wiring import kinds, watch
+from convreport.engines.torch.wiring import kinds, symbolic, watch
 from convreport.engines.torch.wiring.feed import Feed
 from convreport.engines.torch.wiring.fields import field_of
 from convreport.engines.torch.wiring.trace import Call, Wiring, trace
@@ -56,7 +56,7 @@ def describe(found: Found, name: str, request: Request, forward: Opener) -> Unde
         trainable=sum(one.numel() for one in parameters if one.requires_grad),
         repairs=found.repairs,
         engine="torch",
-        wiring="traced",
+        wiring="symbolic" if symbolic.confirmed(feed, wiring) else "traced",
         layout="channels_first",
         input_name=feed.input_name,
         given=feed.given,

@@ -46,12 +46,12 @@ class Feed:
             key: torch.as_tensor(np.repeat(value, len(fed), 0), device=self.device)
             for key, value in self._values.items()
         }
-        with self._at_rest(), torch.set_grad_enabled(slopes):
+        with self.at_rest(), torch.set_grad_enabled(slopes):
             made = self.model(fed, **more)
         return [one.permute(0, 2, 3, 1) if one.dim() == 4 else one for _, one in flat(made)]
 
     @contextmanager
-    def _at_rest(self) -> Iterator[None]:
+    def at_rest(self) -> Iterator[None]:
         """Inference, and no gradient for weights; afterwards everything is as it was found."""
         training = [module for module in self._modules if module.training]
         learning = [parameter for parameter in self._parameters if parameter.requires_grad]
