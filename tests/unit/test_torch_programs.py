@@ -67,7 +67,7 @@ def layers(model):
 def test_an_exported_program_has_its_layers_again(trained, tmp_path):
     program = torch.export.export(trained, (torch.rand(2, 3, 32, 32),), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
     torch.export.save(program, tmp_path / "model.pt2")
-    found, plain = loaded(tmp_path / "model.pt2"), loaded("x", live=trained)
+    found, plain = loaded(tmp_path / "model.pt2"), loaded("x", SHAPE, live=trained)
     assert found.card.input == (32, 32, 3)
     kinds = [(layer.path, layer.kind, layer.receptive_field) for layer in found.card.layers if layer.params]
     assert kinds == [(layer.path, layer.kind, layer.receptive_field) for layer in plain.card.layers if layer.params]
@@ -102,7 +102,7 @@ def test_a_program_at_hand_needs_no_file():
     assert layers(loaded("x", live=program)) == layers(loaded("x", SHAPE, live=module))
 
 
-@pytest.mark.parametrize("how", ["traced", "scripted"])
+@pytest.mark.parametrize("how", ["scripted", pytest.param("traced", marks=pytest.mark.slow)])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_torchscript_of_a_trusted_author_has_its_layers_again(tmp_path, how):
     torch.manual_seed(0)
@@ -116,6 +116,7 @@ def test_torchscript_of_a_trusted_author_has_its_layers_again(tmp_path, how):
     assert not script.training and loaded(tmp_path / "model.pt", unsafe=True).card.input == (32, 32, 3), "tried"
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_script_at_hand_stays_in_training():
     script = torch.jit.script(Branching())
     loaded("x", SHAPE, live=script)

@@ -1,5 +1,6 @@
 """TorchScript, where its author is trusted: run once while its operations are written down, which then become modules again."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,11 @@ BATCH = 2  # pictures for which the operations are written down
 def read(path: Path) -> Any:
     """The script in a file, which is a program: only where its author is trusted."""
     try:
-        return runtime.torch().jit.load(path, map_location="cpu")
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # that TorchScript is old need not be told of an old file
+            return runtime.torch().jit.load(path, map_location="cpu")
     except Exception as error:
         raise ModelError(f"{path.name} cannot be read ({told(error)}).", "Copy or save it again.") from None
 

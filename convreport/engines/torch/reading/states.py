@@ -8,6 +8,7 @@ from typing import Any
 from convreport.core.base.errors import ModelError
 from convreport.engines.factory import told
 from convreport.engines.torch import runtime
+from convreport.engines.torch.reading import scripted
 
 LISTED = 5  # names in a message, of each side
 # What is put before every name, and by what.
@@ -89,7 +90,7 @@ def _unpickled(file: Path, *, unsafe: bool) -> Any:
     torch = runtime.torch()
     if is_script(file):
         if unsafe:
-            return torch.jit.load(file, map_location="cpu").state_dict()
+            return scripted.read(file).state_dict()
         raise script(file.name)
     try:
         return torch.load(file, map_location="cpu", weights_only=not unsafe)
