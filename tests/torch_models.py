@@ -173,6 +173,16 @@ class Written(nn.Module):
         return made[name]
 
 
+def small_resnet():
+    """A small ResNet (64 px, 5 classes) with BatchNorm statistics of its own, at rest."""
+    torch.manual_seed(0)
+    module = ResNet((2, 1), 8, 5)
+    module.train()
+    for _ in range(3):
+        module(torch.rand(8, 3, 64, 64))
+    return module.eval()
+
+
 class Bottleneck(nn.Module):
     """The block of ResNet-50, with the stride in its 3x3 convolution."""
 

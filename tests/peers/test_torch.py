@@ -17,7 +17,7 @@ from convreport.core.seam import Means, Targets  # noqa: E402
 from convreport.engines.request import Request  # noqa: E402
 from convreport.engines.torch.load import load  # noqa: E402
 from tests import models  # noqa: E402
-from tests.torch_models import ResNet, Written  # noqa: E402
+from tests.torch_models import ResNet, Written, small_resnet  # noqa: E402
 
 ONE = Means("float32", memory=1)  # one tile at a time, which is quick
 
@@ -110,6 +110,67 @@ def test_units_answer_examples_in_the_same_order(demo, twin, scenes):
         assert (orders[0] == orders[1]).mean() > 0.99
 
 
+class Shown:
+    """Samples as the examples of a survey."""
+
+    def __init__(self, samples):
+        self._samples, self.count = samples, len(samples)
+
+    def said(self, number):
+        return ""
+
+    def samples(self, numbers):
+        return iter([self._samples[number] for number in numbers])
+
+
+def unwell(net, layers, samples):
+    from convreport.core.survey import health, shards
+
+    surveyor = shards.Here(net)
+    asked = shards.Pass(tuple(layers), "stretch", (), surveyor.suspects(layers))
+    (part,) = surveyor.parts(Shown(samples), asked, [0])
+    return {path: health.of_layer(net.card, net.card.layer(path), part.tallies[path]) for path in layers}
+
+
+def test_the_same_units_are_unwell(demo, scenes):
+    """Planted in the demo's weights: a silent unit, one that is always on, one that is constant, and a near-duplicate."""
+    model = models.copy_of(demo.model, 96)
+    for name in ("block2_conv1", "block3_conv2"):
+        kernel, bias = (np.array(one) for one in model.get_layer(name).weights)
+        bias[1], bias[4] = -1e4, 1e4
+        kernel[..., 6], bias[6] = 0, 0.5
+        kernel[..., 3], bias[3] = 1.01 * kernel[..., 5], 1.01 * bias[5]
+        model.get_layer(name).set_weights([kernel, bias])
+    layers = ["block1_conv1", "block2_conv1", "block3_conv2"]
+    net = load(Request("x", live=Written(model), preprocess="none", input_shape=(3, 96, 96))).network(ONE)
+    theirs, ours = (unwell(one, layers, scenes) for one in (models.network(model, preprocess="none"), net))
+    for path in layers:
+        for what in ("pictures", "units", "gated", "silent", "constant", "always", "saturated"):
+            assert getattr(theirs[path], what) == getattr(ours[path], what), (path, what)
+        pairs = [[two[:2] for two in one[path].duplicates] for one in (theirs, ours)]
+        assert pairs[0] == pairs[1]
+        np.testing.assert_allclose(
+            [two[2:] for two in theirs[path].duplicates], [two[2:] for two in ours[path].duplicates], atol=1e-3
+        )
+    for path in layers[1:]:
+        found = ours[path]
+        assert 1 in found.silent and 4 in found.always and 6 in found.constant
+        assert (3, 5) in [two[:2] for two in found.duplicates]
+
+
+def test_circuits_lead_the_same_ways(demo, twin):
+    """By the weights of both, which units feed a unit most: the same units in the same order."""
+    for layer, unit in (("block2_conv1", 3), ("block4_conv1", 7)):
+        found = []
+        for net, path in ((demo, layer), (twin, f"{layer}_conv")):
+            below, count = Circuits(net.card).read_by(path)
+            drive = net.kernel(path).per_channel(count).weights[..., unit].sum(0)
+            ranked = np.argsort(-np.abs(drive), kind="stable")[:8]
+            made = [Circuits(net.card).made_by(below, int(channel)) for channel in ranked]
+            found.append([(name.removesuffix("_conv"), number) for one in made for name, number in one])
+        assert found[0] == found[1] and len(found[0]) == 8
+
+
 def test_kernels_weigh_the_same(demo, twin):
     for layer in ("block1_conv1", "block3_conv1", "predictions"):
         other = layer if layer == "predictions" else f"{layer}_conv"
@@ -123,13 +184,7 @@ def test_kernels_weigh_the_same(demo, twin):
 
 @pytest.fixture(scope="module")
 def resnet():
-    """A small ResNet with BatchNorm statistics of its own."""
-    torch.manual_seed(0)
-    module = ResNet((2, 1), 8, 5)
-    module.train()
-    for _ in range(3):
-        module(torch.rand(8, 3, 64, 64))
-    return module.eval()
+    return small_resnet()
 
 
 def test_grad_cam_is_that_of_the_paper_in_pytorch(resnet):
