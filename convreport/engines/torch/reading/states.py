@@ -103,6 +103,8 @@ def _unpickled(file: Path, *, unsafe: bool) -> Any:
             "trust its author, --unsafe.",
         ) from None
     except Exception as error:
+        if "PytorchStreamReader" in str(error):  # whose advice is to report a bug of PyTorch
+            raise ModelError(f"{file.name} is damaged, or no file of PyTorch's.", "Copy or save it again.") from None
         raise ModelError(f"{file.name} cannot be read ({told(error)}).", "Copy or save it again.") from None
 
 
