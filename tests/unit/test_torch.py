@@ -211,3 +211,35 @@ def test_errors_are_of_the_right_kind():
     with pytest.raises(ConvreportError) as caught:
         network(nn.Linear(3, 2))
     assert caught.value.exit_code == 3
+
+
+@pytest.mark.slow
+def test_models_of_both_frameworks_stand_in_one_atlas_and_are_compared(tmp_path, convreport):
+    for name, text in MODULES.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    words = ("-o", "atlas", "--filters", "2", "--max-images", "2", "--max-examples", "4", "--preset", "draft")
+    for source, name, more in (
+        ("net_of_torch:make", "torch", ("--input-shape", "3,48,48")), ("net_of_keras:make", "keras", ()),
+    ):  # fmt: skip
+        done = convreport("build", source, "--name", name, "--preprocess", "rescale", *words, *more, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr + done.stdout
+    done = convreport("compare", "torch", "keras", "--out", "atlas", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "taken to look at" not in done.stdout, "the size its atlas was built with is remembered"
+    assert (tmp_path / "atlas/site/comparisons/torch-to-keras/index.html").is_file()
+    done = convreport("verify", "atlas", "--model", "torch", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_weights_that_are_no_numbers_fail_by_sentences(tmp_path):
+    import convreport
+
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    with torch.no_grad():
+        module[0].weight.fill_(float("nan"))
+    atlas = convreport.build(
+        module, out=tmp_path, input_shape=(3, 32, 32), filters=2, max_images=1, max_examples=4, preset="draft"
+    )
+    assert atlas.failures and all("NaN" in reason for _, _, reason in atlas.failures)
+    assert "weights in 0.weight are NaN" in atlas.book.model.alerts[0]

@@ -2,7 +2,10 @@
 
 import importlib
 import inspect
-from collections.abc import Callable
+import socket
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -215,10 +218,40 @@ def _names(package: str) -> list[str]:
     return list(module.list_models()) if hasattr(module, "list_models") else []
 
 
+@contextmanager
+def _without_waiting() -> Iterator[None]:
+    """Where there is no network, weights on this machine are found and others missed at once, instead of after a minute of
+    retries.
+    """
+    try:
+        from huggingface_hub import constants
+    except ModuleNotFoundError:
+        yield
+        return
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not _is_online()
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _is_online() -> bool:
+    """Has the hub an address here? What is behind a proxy needs none."""
+    if urllib.request.getproxies():
+        return True
+    try:
+        socket.getaddrinfo("huggingface.co", 443)
+    except OSError:
+        return False
+    return True
+
+
 def _timm(name: str, own: bool) -> Found:
     import timm
 
-    module = timm.create_model(name, pretrained=own)
+    with _without_waiting():
+        module = timm.create_model(name, pretrained=own)
     return _with_config(Found(module, (), f"timm's {name}, {'its own weights' if own else 'random weights'}"))
 
 
