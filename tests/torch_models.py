@@ -3,6 +3,64 @@
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
+
+from convreport.core.seam import Means
+from convreport.engines.request import Request
+from convreport.engines.torch.load import load
+from tests import models
+
+
+def network(module, shape=(3, 32, 32), **words):
+    """The engine's network; one picture at a time is climbed."""
+    return load(Request("x", live=module, input_shape=shape, **words)).network(Means("float32", memory=1))
+
+
+def card(module, shape=(3, 32, 32), **words):
+    return load(Request("x", live=module, input_shape=shape, **words)).card
+
+
+def picture(side=32, channels=3):
+    return models.sample(np.random.default_rng(3).integers(0, 256, (side, side, channels)).astype(np.uint8))
+
+
+def seeded(make):
+    torch.manual_seed(0)
+    return make()
+
+
+class Functional(nn.Module):
+    """All that a hook does not see: activations, a sum, a concatenation, pooling and flattening by functions."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1)
+        self.shared = nn.Conv2d(6, 6, 3, padding=2, dilation=2)
+        self.dense = nn.Linear(12 * 16 * 16, 5)
+
+    def forward(self, x):
+        x = functional.relu(self.first(x), inplace=True)
+        y = torch.relu(self.second(x)).clone()
+        y += x
+        y = self.shared(self.shared(y))
+        y = torch.cat([y, x], 1)
+        return self.dense(torch.flatten(functional.max_pool2d(y, 2), 1))
+
+
+def small():
+    """A little of everything: 3 x 32 x 32 -> 4 classes."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+        nn.Conv2d(8, 8, 3, padding=1, groups=8), nn.ReLU6(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4),
+    )  # fmt: skip
+
+
+def trained_small():
+    """The same with BatchNorm statistics of its own, at rest."""
+    torch.manual_seed(7)
+    module = small()
+    module(torch.rand(4, 3, 32, 32))
+    return module.eval()
 
 
 class Scaled(nn.Module):
@@ -113,6 +171,16 @@ class Written(nn.Module):
             else:
                 made[name] = (function or getattr(self, name))(*given)
         return made[name]
+
+
+def small_resnet():
+    """A small ResNet (64 px, 5 classes) with BatchNorm statistics of its own, at rest."""
+    torch.manual_seed(0)
+    module = ResNet((2, 1), 8, 5)
+    module.train()
+    for _ in range(3):
+        module(torch.rand(8, 3, 64, 64))
+    return module.eval()
 
 
 class Bottleneck(nn.Module):

@@ -35,6 +35,7 @@ def compare(
     custom: options.Custom = None,
     unsafe: options.Unsafe = None,
     input_: options.Input = None,
+    input_shape: options.InputShape = None,
     output: options.Output = None,
     labels: options.Labels = None,
     truth: options.Truth = None,

@@ -30,8 +30,9 @@ MODULES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "torch": {
         "card": (
-            "load", "reading.sources", "reading.states", "reading.exported", "understanding.describe",
-            "understanding.evidence", "wiring.feed", "wiring.fields", "wiring.kinds", "wiring.trace", "wiring.watch",
+            "load", "reading.sources", "reading.states", "reading.exported", "reading.scripted", "reading.batches",
+            "understanding.describe", "understanding.evidence", "wiring.feed", "wiring.fields", "wiring.kinds",
+            "wiring.symbolic", "wiring.trace", "wiring.watch",
         ),
         "look": ("running.forward", "wiring.trace", "wiring.watch", "wiring.feed"),
         "score": ("understanding.describe", "running.forward"),

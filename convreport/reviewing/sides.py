@@ -31,7 +31,9 @@ from convreport.workers.alone import Alone
 
 Wanted = str | Plan  # a name or an atlas; or what is to be built
 AGES = ("old", "new")
-OF_MODEL = ("model", "name", "weights", "preprocess", "arch", "no_top", "custom", "unsafe", "input", "output", "labels")
+OF_MODEL = (
+    "model", "name", "weights", "preprocess", "arch", "no_top", "custom", "unsafe", "input", "input_shape", "output", "labels",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def _renamed(plan: Plan, word: str) -> Plan:
 
 def _like(known: Plan, wanted: Plan, home: Path) -> Plan:
     """The plan by which the other side was built, of this model: the same pictures, seed and recipe."""
-    kept = {name: getattr(known, name) for name in ("labels", "preprocess", "input", "output", "custom")}
+    kept = {name: getattr(known, name) for name in ("labels", "preprocess", "input", "input_shape", "output", "custom")}
     return replace(known, **kept, model=wanted.model, name=wanted.name, weights=None, arch=None, no_top=False,
                    unsafe=wanted.unsafe, at_hand=wanted.at_hand, out=home)  # fmt: skip
 

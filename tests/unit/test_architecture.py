@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.tools import rooms
+from tests.tools import duplication, rooms
 
 MODULES = rooms.modules()
 IMPORTS = rooms.everything()
@@ -76,3 +76,7 @@ def test_what_answers_rest_on_are_modules_that_exist():
     }
     named |= {f"engines.shared.{one}" for some in SHARED.values() for one in some}
     assert named <= set(MODULES)
+
+
+def test_what_is_not_a_frameworks_exists_once():
+    assert sum(count for *_, count in duplication.repeated()) < duplication.MOST

@@ -1,4 +1,4 @@
-"""PyTorch models: what is understood of them, and that they are run without being changed; skipped where there is no PyTorch."""
+"""PyTorch models are run, and not changed; skipped where there is no PyTorch."""
 
 import subprocess
 import sys
@@ -11,164 +11,15 @@ from tests.tools import needs
 torch = needs.torch()
 
 from torch import nn  # noqa: E402
-from torch.nn import functional  # noqa: E402
 
 from convreport.core.ascent.objectives import channel, logit, neuron  # noqa: E402
 from convreport.core.ascent.recipes import RECIPES, find  # noqa: E402
 from convreport.core.base.errors import ConvreportError, ModelError  # noqa: E402
-from convreport.core.network import layers  # noqa: E402
 from convreport.core.network.circuits import Circuits  # noqa: E402
-from convreport.core.seam import Means, Targets  # noqa: E402
-from convreport.engines.request import Request  # noqa: E402
-from convreport.engines.torch.load import load  # noqa: E402
+from convreport.core.seam import Targets  # noqa: E402
 from convreport.sections.shared import tiles  # noqa: E402
 from tests import models  # noqa: E402
-from tests.torch_models import ResNet  # noqa: E402
-
-
-def network(module, shape=(3, 32, 32), **words):
-    return load(Request("x", live=module, input_shape=shape, **words)).network(
-        Means("float32", memory=1)
-    )  # one at a time
-
-
-def card(module, shape=(3, 32, 32), **words):
-    return load(Request("x", live=module, input_shape=shape, **words)).card
-
-
-def picture(side=32, channels=3):
-    return models.sample(np.random.default_rng(3).integers(0, 256, (side, side, channels)).astype(np.uint8))
-
-
-def seeded(make):
-    torch.manual_seed(0)
-    return make()
-
-
-class Functional(nn.Module):
-    """All that a hook does not see: activations, a sum, a concatenation, pooling and flattening by functions."""
-
-    def __init__(self):
-        super().__init__()
-        self.first, self.second = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1)
-        self.shared = nn.Conv2d(6, 6, 3, padding=2, dilation=2)
-        self.dense = nn.Linear(12 * 16 * 16, 5)
-
-    def forward(self, x):
-        x = functional.relu(self.first(x), inplace=True)
-        y = torch.relu(self.second(x)).clone()
-        y += x
-        y = self.shared(self.shared(y))
-        y = torch.cat([y, x], 1)
-        return self.dense(torch.flatten(functional.max_pool2d(y, 2), 1))
-
-
-# -- understanding
-
-
-def test_functions_that_no_hook_sees_are_layers_too():
-    found = card(seeded(Functional))
-    kinds = {layer.path: (layer.kind, layer.inputs) for layer in found.layers}
-    assert kinds["relu()"] == ("ReLU", ("first",))
-    assert kinds["relu()@2"] == ("ReLU", ("second",))
-    assert kinds["add()"] == ("Add", ("relu()@2", "relu()"))
-    assert kinds["shared@2"] == ("Conv2D", ("shared",)), "a module called twice has two entries"
-    assert kinds["cat()"] == ("Concatenate", ("shared@2", "relu()"))
-    assert kinds["dense"] == ("Dense", ("flatten()",))
-    assert found.layer("cat()").receptive_field.size == (13, 13)
-    assert found.layer("max_pool2d()").receptive_field.stride == (2, 2)
-    assert (found.head, found.classes, found.end) == ("logits", 5, "dense")
-
-
-def test_blocks_are_layers_and_fields_pass_through_them():
-    found = card(seeded(lambda: ResNet((2, 1), 4, 5)), (3, 64, 64))
-    assert [layer.path for layer in layers.telling(found)][-2:] == ["layer1/1", "layer2/0"]
-    assert found.layer("layer1/1").receptive_field.size == (27, 27)
-    assert layers.cam_layer(found).path == "layer2/0/relu@3"
-    (last,) = layers.choose(found, ["layer2"])
-    assert last.path == "layer2/0", "a container is known by what it ends with"
-    assert layers.choose(found, ["layer1.0.conv2"])[0].path == "layer1/0/conv2"
-
-
-@pytest.mark.parametrize(
-    ("end", "head", "classes"),
-    [
-        (lambda: nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)), "softmax", 3),
-        (lambda: nn.Sequential(nn.Linear(4, 1), nn.Sigmoid()), "binary", 2),
-        (lambda: nn.Sequential(nn.Linear(4, 3), nn.Sigmoid()), "sigmoid", 3),
-        (lambda: nn.Linear(4, 3), "logits", 3),
-        (lambda: nn.Linear(4, 1), "regression", 1),
-        (nn.Identity, "none", 0),
-    ],
-)
-def test_heads(end, head, classes):
-    body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    found = card(nn.Sequential(body, end()))
-    assert (found.head, found.classes) == (head, classes)
-
-
-def test_a_dense_head_is_channels_last():
-    net = network(nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), nn.ConvTranspose2d(4, 5, 2, 2)))
-    assert (net.card.head, net.card.dense, net.card.classes) == ("logits", True, 5)
-    look = net.look([picture()], ["1"], fit="stretch", targets=Targets(top=2))
-    assert look.regions.shape == (1, 32, 32) and look.scores.shape == (1, 5)
-    assert net.card.layer("2").receptive_field is not None
-
-
-def test_tokens_of_a_transformer_are_folded():
-    class Tiny(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.patches = nn.Conv2d(3, 8, 8, 8)
-            self.token = nn.Parameter(torch.zeros(1, 1, 8))
-            self.block = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
-            self.head = nn.Linear(8, 3)
-
-        def forward(self, x):
-            x = self.patches(x).flatten(2).transpose(1, 2)
-            x = torch.cat([self.token.expand(len(x), -1, -1), x], 1)
-            return self.head(self.block(x)[:, 0])
-
-    net = network(seeded(Tiny))
-    layer = net.card.layer("block/norm2")
-    assert layer.grid == (4, 4) and layer.spatial
-    look = net.look([picture()], ["block/norm1"], fit="stretch", targets=Targets(top=1))
-    assert look.gradients["block/norm1"].shape == (1, 1, 4, 4, 8)
-    assert net.card.cam, "found by a gradient: the class token makes the scores"
-
-
-def test_digests_change_with_weights_below_and_not_above():
-    def made(first, last):
-        torch.manual_seed(0)
-        body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
-        with torch.no_grad():
-            body[0].weight.mul_(first), body[4].weight.mul_(last)
-        return {layer.path: layer.digest for layer in card(body).layers}
-
-    plain, head, foot = made(1, 1), made(1, 2), made(2, 1)
-    assert [path for path in plain if plain[path] != head[path]] == ["4"]
-    assert {path for path in plain if plain[path] != foot[path]} == {*plain} - {"input"}
-
-
-def test_the_input_is_tried_where_nobody_says_it():
-    fixed = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(4 * 26 * 26, 2))
-    found = load(Request("x", live=fixed)).card
-    assert found.input == (28, 28, 1) and "28 x 28" in found.origin
-
-
-def test_the_preprocessing_is_that_of_the_statistics_it_remembers():
-    body = seeded(lambda: nn.Sequential(nn.Conv2d(3, 8, 5), nn.BatchNorm2d(8), nn.ReLU()))
-    net = nn.Sequential(body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))
-    from convreport.core.network.preprocessing import MODES
-    from convreport.core.pictures import samples
-
-    photos = np.stack([one.pixels[:64, :64] for one in samples.natural(3).samples]).astype(np.float32)
-    fed = torch.from_numpy(MODES["torch"].apply(photos).astype(np.float32)).permute(0, 3, 1, 2)
-    with torch.no_grad():
-        maps = body[0](fed)
-    body[1].running_mean.copy_(maps.mean((0, 2, 3))), body[1].running_var.copy_(maps.var((0, 2, 3)))
-    assert card(net, (3, 64, 64)).preprocessing.mode == "torch"
-
+from tests.torch_models import Functional, ResNet, network, picture, seeded  # noqa: E402
 
 # -- running, and nothing changed
 
@@ -362,3 +213,35 @@ def test_errors_are_of_the_right_kind():
     with pytest.raises(ConvreportError) as caught:
         network(nn.Linear(3, 2))
     assert caught.value.exit_code == 3
+
+
+@pytest.mark.slow
+def test_models_of_both_frameworks_stand_in_one_atlas_and_are_compared(tmp_path, convreport):
+    for name, text in MODULES.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    words = ("-o", "atlas", "--filters", "2", "--max-images", "2", "--max-examples", "4", "--preset", "draft")
+    for source, name, more in (
+        ("net_of_torch:make", "torch", ("--input-shape", "3,48,48")), ("net_of_keras:make", "keras", ()),
+    ):  # fmt: skip
+        done = convreport("build", source, "--name", name, "--preprocess", "rescale", *words, *more, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr + done.stdout
+    done = convreport("compare", "torch", "keras", "--out", "atlas", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "taken to look at" not in done.stdout, "the size its atlas was built with is remembered"
+    assert (tmp_path / "atlas/site/comparisons/torch-to-keras/index.html").is_file()
+    done = convreport("verify", "atlas", "--model", "torch", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_weights_that_are_no_numbers_fail_by_sentences(tmp_path):
+    import convreport
+
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    with torch.no_grad():
+        module[0].weight.fill_(float("nan"))
+    atlas = convreport.build(
+        module, out=tmp_path, input_shape=(3, 32, 32), filters=2, max_images=1, max_examples=4, preset="draft"
+    )
+    assert atlas.failures and all("NaN" in reason for _, _, reason in atlas.failures)
+    assert "weights in 0.weight are NaN" in atlas.book.model.alerts[0]

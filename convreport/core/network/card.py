@@ -124,7 +124,7 @@ class ModelCard:
     trainable: int
     repairs: tuple[str, ...] = ()
     engine: str = "keras"
-    wiring: Literal["functional", "sequential", "subclassed", "traced"] = "functional"
+    wiring: Literal["functional", "sequential", "subclassed", "symbolic", "traced"] = "functional"
     layout: Layout = "channels_last"
     input_name: str = ""
     given: tuple[Given, ...] = ()

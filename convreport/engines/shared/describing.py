@@ -20,16 +20,21 @@ def must_convolve(name: str, found: Sequence[LayerInfo]) -> None:
     if any(layer.kernel is not None and layer.spatial for layer in found):
         return
     for layer in found:
-        for kind, words in OTHER_CONVOLUTIONS.items():
-            if layer.kind.startswith(kind):
-                raise ModelError(
-                    f"The convolutions of {name} are {words} ({layer.path}); convreport shows two-dimensional ones.",
-                    "There is nothing here that could be shown as a picture.",
-                )
+        refuse_convolution(name, layer.path, layer.kind)
     raise ModelError(
         f"{name} has no two-dimensional convolution, so there is nothing convreport could show.",
         "convreport draws networks that look at pictures with convolutions.",
     )
+
+
+def refuse_convolution(name: str, path: str, kind: str) -> None:
+    """ModelError for a layer that convolves something else than pictures."""
+    for other, words in OTHER_CONVOLUTIONS.items():
+        if kind.startswith(other):
+            raise ModelError(
+                f"The convolutions of {name} are {words} ({path}); convreport shows two-dimensional ones.",
+                "There is nothing here that could be shown as a picture.",
+            )
 
 
 def noise(size: tuple[int | None, int | None, int]) -> Array:

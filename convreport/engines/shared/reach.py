@@ -1,6 +1,6 @@
 """How far the scores reach back: the last map they rest on, found by a gradient."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -13,9 +13,11 @@ from convreport.engines.shared.forward import Forward, Passed
 TRIED = 16  # maps, from the last one back
 
 
-def candidates(card: ModelCard) -> Sequence[LayerInfo]:
-    """The last maps that the scores may rest on by the wiring, in network order."""
-    return layers.cam_maps(card)[-TRIED:] if card.head != "none" else []
+def candidates(card: ModelCard, leave: Callable[[LayerInfo], bool] = lambda layer: False) -> Sequence[LayerInfo]:
+    """The last maps that the scores may rest on by the wiring, in network order; those that an engine would `leave` are not
+    among them.
+    """
+    return [one for one in layers.cam_maps(card) if not leave(one)][-TRIED:] if card.head != "none" else []
 
 
 def reaching(forward: Forward, maps: Sequence[LayerInfo]) -> str:

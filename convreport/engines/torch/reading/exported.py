@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from convreport.core.base.errors import ModelError
 from convreport.engines.factory import told
 from convreport.engines.torch import runtime
+from convreport.engines.torch.reading import batches
 
 REEXPORT = (
     "Export it where it was made: torch.export.save(torch.export.export(model, (example,), dynamic_shapes=({0: 'n'},)), "
@@ -16,39 +18,50 @@ REEXPORT = (
 
 def read(path: Path) -> tuple[Any, tuple[int, int, int] | None]:
     """The program as a module whose layers can be listened to, and its input's (channels, height, width)."""
-    torch = runtime.torch()
     try:
-        program = torch.export.load(path)
+        program = runtime.torch().export.load(path)
     except Exception as error:
         raise ModelError(f"{path.name} is no exported program that can be read ({told(error)}).", REEXPORT) from error
+    return opened(program, path.name)
+
+
+def opened(program: Any, name: str) -> tuple[Any, tuple[int, int, int] | None]:
+    """The same of a program in memory, which is called `name`."""
     user = set(program.graph_signature.user_inputs)
     inputs = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in user]
     shape = tuple(inputs[0].meta["val"].shape) if inputs and "val" in inputs[0].meta else ()
-    if shape and isinstance(shape[0], int):
-        raise ModelError(f"{path.name} was exported for batches of {shape[0]} alone.", REEXPORT)
     module = program.module(check_guards=False)
-    _rebuild(module)
+    if len(shape) == 4 and isinstance(shape[0], int):
+        batches.free(module, shape[0])
+        recorded = program.module(check_guards=False)
+        if len(inputs) > 1 or not batches.alike(module, recorded, shape[0], shape[1:]):
+            raise ModelError(f"{name} was exported for batches of {shape[0]} alone.", REEXPORT)
+    rebuild(module)
     return module, (int(shape[1]), int(shape[2]), int(shape[3])) if len(shape) == 4 else None
 
 
-def _rebuild(module: Any) -> None:
+def rebuild(module: Any) -> None:
     """Convolutions, dense layers and normalizations of the graph as modules of PyTorch's, each where it was."""
     torch = runtime.torch()
     made: dict[str, Callable[[Any, Any], Any]] = {
-        "conv2d": _convolution, "linear": _linear, "batch_norm": _batch_norm, "relu": _relu, "relu_": _relu,
-        "hardtanh": _hardtanh, "hardtanh_": _hardtanh, "max_pool2d": _max_pool, "adaptive_avg_pool2d": _adaptive,
+        "conv2d": _convolution, "conv_transpose2d": _transposed, "_convolution": _either, "linear": _linear,
+        "batch_norm": _batch_norm, "relu": _relu, "relu_": _relu, "hardtanh": _hardtanh, "hardtanh_": _hardtanh,
+        "max_pool2d": _max_pool, "adaptive_avg_pool2d": _adaptive,
     }  # fmt: skip
     taken: set[str] = set()
     for node in list(module.graph.nodes):
         name = str(getattr(node.target, "__name__", "")).split(".")[0]
         if node.op != "call_function" or name not in made or not isinstance(node.target, torch._ops.OpOverload):
             continue
-        layer = made[name](module, node)
-        path = _place(node) or node.name
+        weights_are_computed = any(one.op != "get_attr" for one in node.all_input_nodes if one is not node.args[0])
+        layer = None if weights_are_computed else made[name](module, node)
         if layer is None:
             continue
+        place = path = _place(node) or node.name
+        turn = 1
         while path in taken or not _free(module, path):
-            path += "_again"
+            turn += 1
+            path = f"{place}@{turn}"  # as a module called twice is told of
         taken.add(path)
         layer.train(False)
         _put(module, path, layer)
@@ -64,10 +77,11 @@ def _rebuild(module: Any) -> None:
 
 
 def _place(node: Any) -> str:
-    """The name of the module that this operation was in."""
+    """The name of the module that this operation was in; where nobody noted that, of the one whose weights it reads."""
     stack = node.meta.get("nn_module_stack") or {}
     names = [str(value[0]) for value in stack.values() if value[0]]
-    return names[-1] if names else ""
+    read = [str(one.target) for one in node.all_input_nodes[1:2] if one.op == "get_attr" and "." in str(one.target)]
+    return names[-1] if names else read[0].rpartition(".")[0] if read else ""
 
 
 def _free(module: Any, path: str) -> bool:
@@ -121,6 +135,32 @@ def _convolution(module: Any, node: Any) -> Any:
     )  # fmt: skip
     layer.weight, layer.bias = _learned(weight), _learned(bias)
     return layer
+
+
+def _transposed(module: Any, node: Any) -> Any:
+    weight, bias, stride, padding, extra, groups, dilation = _arguments(
+        node, None, None, [1, 1], [0, 0], [0, 0], 1, [1, 1]
+    )
+    weight, bias = _tensor(module, weight), _tensor(module, bias)
+    layer = runtime.torch().nn.ConvTranspose2d(
+        weight.shape[0], weight.shape[1] * groups, tuple(weight.shape[2:]), _pair(stride), _pair(padding), _pair(extra),
+        groups, bias is not None, _pair(dilation), device="meta",
+    )  # fmt: skip
+    layer.weight, layer.bias = _learned(weight), _learned(bias)
+    return layer
+
+
+def _either(module: Any, node: Any) -> Any:
+    """A convolution or its transpose, as TorchScript calls both."""
+    weight, bias, stride, padding, dilation, transposed, extra, groups = node.args[1:9]
+    if len(stride) != 2:
+        return None
+    said = (weight, bias, stride, padding, extra, groups, dilation) if transposed else (
+        weight, bias, stride, padding, dilation, groups)  # fmt: skip
+    aten = runtime.torch().ops.aten
+    target = aten.conv_transpose2d.input if transposed else aten.conv2d.default
+    same = SimpleNamespace(target=target, args=(node.args[0], *said), kwargs={})
+    return (_transposed if transposed else _convolution)(module, same)
 
 
 def _linear(module: Any, node: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from convreport.core.base.errors import ModelError
 from convreport.engines.factory import told
 from convreport.engines.torch import runtime
+from convreport.engines.torch.reading import scripted
 
 LISTED = 5  # names in a message, of each side
 # What is put before every name, and by what.
@@ -57,8 +58,6 @@ def read(file: Path, *, unsafe: bool = False) -> dict[str, Any]:
 
 def pickled(file: Path) -> Any:
     """The whole model in a pickle, whose code is run: only where its author is trusted."""
-    if _is_script(file):
-        raise script(file.name)
     found = runtime.torch().load(file, map_location="cpu", weights_only=False)
     if not isinstance(found, runtime.torch().nn.Module):
         raise ModelError(f"{file.name} holds weights only, no architecture.", "Name it: --arch module:function.")
@@ -66,10 +65,11 @@ def pickled(file: Path) -> Any:
 
 
 def script(what: str) -> ModelError:
-    """TorchScript shows no layers to hooks."""
+    """TorchScript is a program, which nobody has looked into."""
     return ModelError(
-        f"{what} is TorchScript, inside which nothing can be listened to.",
-        "Export the model where it was made: torch.export.save(torch.export.export(model, (example,)), 'model.pt2').",
+        f"{what} is TorchScript: loading it would run its author's program.",
+        "Export the model where it was made: torch.export.save(torch.export.export(model, (example,)), 'model.pt2'); or, if "
+        "you trust its author, --unsafe.",
     )
 
 
@@ -88,7 +88,9 @@ def _unpickled(file: Path, *, unsafe: bool) -> Any:
     import pickle
 
     torch = runtime.torch()
-    if _is_script(file):
+    if is_script(file):
+        if unsafe:
+            return scripted.read(file).state_dict()
         raise script(file.name)
     try:
         return torch.load(file, map_location="cpu", weights_only=not unsafe)
@@ -101,10 +103,12 @@ def _unpickled(file: Path, *, unsafe: bool) -> Any:
             "trust its author, --unsafe.",
         ) from None
     except Exception as error:
+        if "PytorchStreamReader" in str(error):  # whose advice is to report a bug of PyTorch
+            raise ModelError(f"{file.name} is damaged, or no file of PyTorch's.", "Copy or save it again.") from None
         raise ModelError(f"{file.name} cannot be read ({told(error)}).", "Copy or save it again.") from None
 
 
-def _is_script(file: Path) -> bool:
+def is_script(file: Path) -> bool:
     """TorchScript keeps its code beside its tensors."""
     if not zipfile.is_zipfile(file):
         return False

@@ -2,7 +2,7 @@
 
 import dataclasses
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -18,15 +18,14 @@ from convreport.engines.shared import describing, evidence, heads, reach
 from convreport.engines.shared.fields import seen_by
 from convreport.engines.shared.tokens import grid_of
 from convreport.engines.shared.understood import Opener, Understood
-from convreport.engines.torch.reading.sources import Found
+from convreport.engines.torch.reading.sources import SIDES, Found
 from convreport.engines.torch.running import kernels
 from convreport.engines.torch.understanding.evidence import TorchWitness
-from convreport.engines.torch.wiring import kinds, watch
+from convreport.engines.torch.wiring import kinds, symbolic, watch
 from convreport.engines.torch.wiring.feed import Feed
 from convreport.engines.torch.wiring.fields import field_of
 from convreport.engines.torch.wiring.trace import Call, Wiring, trace
 
-SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)  # pixels, tried in this order where nothing tells
 # What only passes on, or reshapes: the activation that makes the output may stand before it.
 PASSING = ("Flatten", "Dropout", "Identity")
 SCORING = ("Dense", "Conv2D", "Conv2DTranspose", "Flatten")
@@ -39,7 +38,7 @@ def describe(found: Found, name: str, request: Request, forward: Opener) -> Unde
     wiring, origin = _sized(found, feed, request)
     infos = _layers(wiring)
     describing.must_convolve(name, infos)
-    output = _output(wiring, request.output)
+    output = _output(wiring, request.output, found, len(request.labels))
     parameters = list(found.module.parameters())
     card = ModelCard(
         name=name,
@@ -57,7 +56,7 @@ def describe(found: Found, name: str, request: Request, forward: Opener) -> Unde
         trainable=sum(one.numel() for one in parameters if one.requires_grad),
         repairs=found.repairs,
         engine="torch",
-        wiring="traced",
+        wiring="symbolic" if symbolic.confirmed(feed, wiring) else "traced",
         layout="channels_first",
         input_name=feed.input_name,
         given=feed.given,
@@ -68,7 +67,7 @@ def describe(found: Found, name: str, request: Request, forward: Opener) -> Unde
         score=output.score,
         alerts=describing.alerts(_floats(found.module)),
     )
-    maps = reach.candidates(card)
+    maps = reach.candidates(card, _on_the_way)
     if maps:
         card = dataclasses.replace(card, cam=reach.reaching(forward(card, wiring, feed, output.place), maps))
     return Understood(card, wiring, feed, output.place)
@@ -82,7 +81,7 @@ def _sized(found: Found, feed: Feed, request: Request) -> tuple[Wiring, str]:
     first: Exception | None = None
     for feed.input in sizes:
         try:
-            wiring = trace(feed, describing.noise(feed.input))
+            wiring = _traced(feed)
         except (ModelError, UsageError):
             raise
         except Exception as error:
@@ -92,9 +91,30 @@ def _sized(found: Found, feed: Feed, request: Request) -> tuple[Wiring, str]:
             return wiring, found.origin
         return wiring, f"{found.origin}; taken to look at {feed.input[0]} x {feed.input[1]} pixels, as nothing says"
     assert first is not None
+    _must_be_flat(found.module, feed.name)
     feed.input = sizes[0]
     failed = describing.not_run(feed.name, describing.noise(feed.input), first)
     raise ModelError(failed.message, "Say what it takes: --input-shape CHANNELS,HEIGHT,WIDTH.") from first
+
+
+def _traced(feed: Feed) -> Wiring:
+    """The wiring. Maps that lie channels last in memory are quicker, and break models that reshape them with `view`."""
+    pictures = describing.noise(feed.input)
+    try:
+        return trace(feed, pictures)
+    except RuntimeError as error:
+        if feed.dense or "view size is not compatible" not in str(error):
+            raise
+    feed.dense = True
+    return trace(feed, pictures)
+
+
+def _must_be_flat(module: Any, name: str) -> None:
+    """ModelError for a network of videos or sounds, where it could not be run on a picture."""
+    kinds_ = [(path, kinds.kind_of(one)) for path, one in module.named_modules()]
+    if not any("Conv2D" in kind for _, kind in kinds_):
+        for path, kind in kinds_:
+            describing.refuse_convolution(name, path.replace(".", "/"), kind)
 
 
 def _layers(wiring: Wiring) -> tuple[LayerInfo, ...]:
@@ -104,7 +124,7 @@ def _layers(wiring: Wiring) -> tuple[LayerInfo, ...]:
         sources = [done[path] for path in call.inputs if path in done]
         below = [source.receptive_field for source in sources]
         block = call.module and not watch.is_leaf(call.thing)
-        field = (None if call.mixed else seen_by(below)) if block else field_of(call, below)
+        field = (None if call.moved else seen_by(below)) if block else field_of(call, below)
         weight = kernels.pictured(call)
         grid = None if call.regrouped else grid_of(call.shape, sources, done.values(), guessed=False)
         parameters = list(call.thing.parameters(recurse=not block)) if call.module else []
@@ -150,11 +170,12 @@ def _digest(call: Call, below: Sequence[str]) -> str:
     return state.hexdigest()
 
 
-def _output(wiring: Wiring, wanted: str | None) -> heads.Output:
-    """The explained output."""
+def _output(wiring: Wiring, wanted: str | None, found: Found, labelled: int) -> heads.Output:
+    """The explained output. A vector of as many numbers as there are names of classes is of classes, whatever makes it."""
     calls = {call.path: call for call in wiring.calls}
     enlarging = any(call.kind in ENLARGING for call in wiring.calls)
-    found = []
+    classes = {found.classes, len(found.labels), labelled} - {0}
+    outputs = []
     for place, (name, path, shape) in enumerate(zip(wiring.names, wiring.outputs, wiring.shapes, strict=True)):
         end = path
         while end in calls and calls[end].kind in PASSING and len(calls[end].inputs) == 1 and not calls[end].mixed:
@@ -164,11 +185,27 @@ def _output(wiring: Wiring, wanted: str | None) -> heads.Output:
         scoring = (kind in SCORING and (len(shape) == 1 or enlarging)) or (
             len(shape) == 3 and enlarging and kind in ENLARGING
         )
+        named = len(shape) == 1 and shape[0] in classes
+        scoring = scoring or named or (kind == "GlobalAveragePooling2D" and _is_of_classes(calls, calls[end].inputs))
         activation = kinds.ACTIVATIONS.get(kind, None if not end or calls[end].own else "linear")
         opaque = not end or calls[end].own
         ending = heads.Ending(end, activation, opaque, scoring, enlarging)
-        found.append(heads.read(place, name, path, shape, wiring.trial[place], ending))
-    return heads.choose(found, wanted)
+        outputs.append(heads.read(place, name, path, shape, wiring.trial[place], ending))
+    return heads.choose(outputs, wanted)
+
+
+def _is_of_classes(calls: Mapping[str, Call], paths: Sequence[str]) -> bool:
+    """Does a convolution of one cell, with a bias and no normalization, make what is averaged: a map for each class?"""
+    while len(paths) == 1 and paths[0] in calls and calls[paths[0]].kind in ("ReLU", "Dropout"):
+        paths = calls[paths[0]].inputs
+    call = calls.get(paths[0]) if len(paths) == 1 else None
+    single = call is not None and call.kind == "Conv2D" and tuple(call.thing.weight.shape[2:]) == (1, 1)
+    return single and call is not None and call.thing.bias is not None
+
+
+def _on_the_way(layer: LayerInfo) -> bool:
+    """Inside a block of a transformer: what is asked of tokens and told of them, and not yet part of them."""
+    return layer.grid is not None and layer.kind in ("Dense", "MultiHeadAttention", "Dropout", "Identity")
 
 
 def _labels(found: Found, request: Request, output: heads.Output, name: str) -> tuple[Label, ...]:

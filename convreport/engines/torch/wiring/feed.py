@@ -21,6 +21,9 @@ class Feed:
         self.name = name
         self.input: tuple[int | None, int | None, int] = (None, None, 3)  # set when it is known
         self.input_name, more = _arguments(model)
+        self.dense = (
+            False  # must pictures lie in memory channel by channel? For models that look at how they lie (`view`)
+        )
         self._values = _values(more, dict(said), name)
         first = next((one for one in _numbers(model) if one.is_floating_point()), None)
         torch = runtime.torch()
@@ -38,16 +41,17 @@ class Feed:
         """The model's outputs, flat, maps channels last, for a tensor of pictures; with `slopes` for gradients to follow."""
         torch = runtime.torch()
         fed = pictures.to(self.device, self.dtype).permute(0, 3, 1, 2)
+        fed = fed.contiguous() if self.dense else fed
         more = {
             key: torch.as_tensor(np.repeat(value, len(fed), 0), device=self.device)
             for key, value in self._values.items()
         }
-        with self._at_rest(), torch.set_grad_enabled(slopes):
+        with self.at_rest(), torch.set_grad_enabled(slopes):
             made = self.model(fed, **more)
         return [one.permute(0, 2, 3, 1) if one.dim() == 4 else one for _, one in flat(made)]
 
     @contextmanager
-    def _at_rest(self) -> Iterator[None]:
+    def at_rest(self) -> Iterator[None]:
         """Inference, and no gradient for weights; afterwards everything is as it was found."""
         training = [module for module in self._modules if module.training]
         learning = [parameter for parameter in self._parameters if parameter.requires_grad]

@@ -26,11 +26,11 @@ def field_of(call: Call, below: Sequence[Field | None]) -> Field | None:
     if call.kind == "InputLayer":
         return START
     source = seen_by(below)
-    if source is None or call.mixed:
+    if source is None or call.moved:
         return None
     if call.kind in WHOLE:
         return EVERYTHING
-    if call.kind in CELLWISE or call.kind in ("Chunk", "Split", "Permute"):
+    if call.kind in CELLWISE or call.kind in ("Chunk", "Split", "Permute", "Getitem", "Narrow"):
         return source
     if call.kind in WINDOWS:
         return _through_window(call.thing, source)

@@ -81,6 +81,21 @@ def kind_of_function(name: str, thing: Any, given: Any, made: Any) -> str | None
     return FUNCTIONS.get(name)
 
 
+def keeps_cells(name: str, args: tuple[Any, ...], given: Any, made: Any) -> bool:
+    """Do maps that lie channels first keep their cells in this reshaping, whatever becomes of their channels?
+
+    As when channels are shuffled: the axes of space stay the last two.
+    """
+    if min(given.dim(), made.dim()) < 4 or given.shape[-2:] != made.shape[-2:]:
+        return False
+    if name in ("transpose", "swapaxes", "movedim"):
+        return all(isinstance(axis, int) and axis % given.dim() < given.dim() - 2 for axis in args[1:])
+    if name == "permute":
+        axes = args[1] if isinstance(args[1], tuple | list) else args[1:]
+        return [axis % given.dim() for axis in axes[-2:]] == [given.dim() - 2, given.dim() - 1]
+    return name in ("view", "reshape", "flatten", "unflatten")
+
+
 def bound(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """What a function is given, under the names that the module which stands for it has."""
     names = SIGNATURES.get(name, ())

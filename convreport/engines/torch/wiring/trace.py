@@ -5,12 +5,13 @@ place, functions between modules. Nothing need be traceable.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
+from convreport.engines.shared.tokens import FIRST_TOKENS
 from convreport.engines.torch import runtime
 from convreport.engines.torch.wiring import kinds, watch
 from convreport.engines.torch.wiring.feed import Feed, flat
@@ -41,6 +42,7 @@ class Call:
     trail: str = ""
     name: str = ""  # of the function
     channels: bool = False  # a concatenation of channels
+    moved: bool = False  # something unknown happens in between, by which a cell may see more
 
 
 @dataclass(frozen=True)
@@ -56,17 +58,20 @@ class Wiring:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where a tensor comes from: which calls, whether by cell-wise functions alone, how it lies, and what happened to it."""
+    """Where a tensor comes from: which calls, whether by cell-wise functions alone, whether its cells are still theirs (channels
+    may have changed places), how it lies, and what happened to it.
+    """
 
     paths: tuple[str, ...]
     plain: bool = True
+    cells: bool = True
     last: bool = False
     trail: tuple[str, ...] = ()
 
 
 def trace(feed: Feed, pictures: np.ndarray) -> Wiring:
     """The wiring, by one run on these pictures (n, height, width, channels); raises whatever the model raises."""
-    tracer = _Tracer(feed, len(pictures))
+    tracer = _Tracer(feed, len(pictures), pictures.shape[1:])
     with watch.watching(feed.model, tracer.paths, tracer, functions=True):
         made = feed.run(runtime.torch().from_numpy(pictures))
     calls = (Call(INPUT, "InputLayer", None, (), pictures.shape[1:], module=False), *tracer.calls)
@@ -84,10 +89,13 @@ def first_of(made: Any) -> Any:
 class _Tracer:
     """Visitor of one run that writes down the calls."""
 
-    def __init__(self, feed: Feed, count: int) -> None:
+    def __init__(self, feed: Feed, count: int, size: tuple[int, int, int]) -> None:
         self._torch, self._count, self._model = runtime.torch(), count, feed.model
+        self._size = size
         self.paths = watch.named(feed.model)
         self.calls: list[Call] = []
+        self._made: dict[str, Call] = {}
+        self._rows: dict[str, int] = {}  # how many tokens a call answers with, or those it answers with were
         self.outputs: list[tuple[str, _Origin]] = []
         self._origins: dict[int, tuple[int, _Origin]] = {}  # by the identity of a tensor, with its version
         self._kept: list[Any] = []  # tensors, so that no identity is given to another one
@@ -108,13 +116,14 @@ class _Tracer:
         leaf = watch.is_leaf(module)
         source = self._origin(list(_tensors(args)) if leaf else [first])
         kind = kinds.kind_of(module) if leaf else type(module).__name__
-        last = source.last and first.dim() == 4 and "Conv" not in kind and "Pool" not in kind
+        last = source.last
         if kind == "Permute":
             last = _permuted(source.last, tuple(getattr(module, "dims", ())))
+        lies = self._lies(kind, first, source, last)
         own = not type(module).__module__.startswith("torch.nn")
-        self._add(path, kind, module, source, first, module=True, own=own, last=last)
-        if leaf:
-            self._record(first, _Origin((path,), last=last))
+        self._add(path, kind, module, source, first, module=True, own=own, lies=lies)
+        if leaf or not source.plain:  # behind what is unknown the block itself is what others read
+            self._record(first, _Origin((path,), last=bool(lies)), anew=True)
         return made
 
     def meets(
@@ -138,48 +147,87 @@ class _Tracer:
             and before[2:] == several[0].shape[2:]
         )
         kind = kind or (name.strip("_").capitalize() if fewer and not source.last else None)
-        last = source.last and several[0].dim() == 4
+        last = source.last and several[0].dim() >= 4
         trail = (*source.trail, _digest(name, args, kwargs, [one for one in given if id(one) not in self._origins]))
         if kind is None:
             plain = name in kinds.CELLWISE
+            cells = plain or (not source.last and kinds.keeps_cells(name, args, given[0], several[0]))
             if name == "permute":
                 dims = args[1] if isinstance(args[1], tuple | list) else args[1:]
                 last, plain = _permuted(source.last, tuple(dims)), len(dims) == 4
-            origin = _Origin(source.paths, source.plain and plain, last, trail)
+                cells = cells or plain
+            origin = _Origin(source.paths, source.plain and plain, source.cells and cells, last, trail)
         else:
-            last = last and "Conv" not in kind and "Pool" not in kind
-            joins = kind == "Concatenate" and not last and _dimension(args, kwargs) in (1, -3)
-            source = _Origin(source.paths, source.plain, source.last, trail)
-            self._add(path, kind, thing, source, several[0], module=False, last=last, name=name, channels=joins)
-            origin = _Origin((path,), last=last)
+            lies = self._lies(kind, several[0], source, last)
+            joins = kind == "Concatenate" and lies is False and _dimension(args, kwargs) in (1, -3)
+            source = replace(source, trail=trail)
+            self._add(path, kind, thing, source, several[0], module=False, lies=lies, name=name, channels=joins)
+            origin = _Origin((path,), last=bool(lies))
         for one in several:
             self._record(one, origin)
         return made
 
-    def _add(self, path: str, kind: str, thing: Any, source: _Origin, made: Any, **more: Any) -> None:
+    def _add(
+        self, path: str, kind: str, thing: Any, source: _Origin, made: Any, *, lies: bool | None, **more: Any
+    ) -> None:
         shape = tuple(int(side) for side in made.shape[1:])
-        shape = (*shape[1:], shape[0]) if made.dim() == 4 and not more["last"] else shape
-        regrouped = made.dim() == 0 or made.shape[0] != self._count
-        trail = "/".join(source.trail)
-        self.calls.append(
-            Call(
-                path, kind, thing, source.paths, shape, mixed=not source.plain, regrouped=regrouped, trail=trail, **more
-            )
-        )
+        shape = (*shape[1:], shape[0]) if made.dim() == 4 and not lies else shape
+        regrouped = made.dim() == 0 or made.shape[0] != self._count or lies is None
+        call = Call(
+            path, kind, thing, source.paths, shape, mixed=not source.plain, moved=not source.cells, regrouped=regrouped,
+            last=bool(lies), trail="/".join(source.trail), **more,
+        )  # fmt: skip
+        self.calls.append(call)
+        self._made[path] = call
+        if len(shape) == 2 and not regrouped:
+            self._rows[path] = shape[0]
+        elif regrouped:
+            self._rows[path] = next((self._rows[one] for one in source.paths if one in self._rows), 0)
+
+    def _lies(self, kind: str, made: Any, source: _Origin, last: bool) -> bool | None:
+        """Do these maps lie channels last? None where four axes are something else: windows of a map, or the heads of an
+        attention over tokens. Where something unknown happened to them, their sides must tell.
+        """
+        if made.dim() != 4 or "Conv" in kind or "Pool" in kind:
+            return False
+        read = [self._made[one] for one in source.paths if one in self._made]
+        if source.plain or not read:
+            return None if any(one.regrouped for one in read) else last
+        for rows in dict.fromkeys(self._rows.get(one.path, 0) for one in read):
+            if not rows:
+                continue
+            for lies in (last, not last):
+                height, width = _sides(made, last=lies)
+                if 0 <= rows - height * width <= FIRST_TOKENS:
+                    return lies
+            if rows in made.shape[1:]:
+                return None
+        tall, wide, _ = self._size
+        for lies in (last, not last):
+            height, width = _sides(made, last=lies)
+            if height == width == 1 or 2 / 3 < height / width * wide / tall < 3 / 2:
+                return lies
+        return None
 
     def _origin(self, tensors: Sequence[Any]) -> _Origin:
         """Where what is made of these comes from."""
         known = [self._origins[id(one)][1] for one in tensors if id(one) in self._origins]
         paths = tuple(dict.fromkeys(path for one in known for path in one.paths))
         trail = tuple(dict.fromkeys(item for one in known for item in one.trail))
-        return _Origin(paths, all(one.plain for one in known), any(one.last for one in known), trail)
+        plain, cells = all(one.plain for one in known), all(one.cells for one in known)
+        return _Origin(paths, plain, cells, any(one.last for one in known), trail)
 
-    def _record(self, tensor: Any, origin: _Origin) -> None:
+    def _record(self, tensor: Any, origin: _Origin, *, anew: bool = False) -> None:
         """Where a tensor comes from now; one that was handed on as it is stays its maker's, one changed in place does not."""
         known = self._origins.get(id(tensor))
-        if known is None or known[0] != tensor._version:
+        if known is None or known[0] != tensor._version or (anew and not known[1].plain):
             self._origins[id(tensor)] = (tensor._version, origin)
             self._kept.append(tensor)
+
+
+def _sides(made: Any, *, last: bool) -> tuple[int, int]:
+    height, width = made.shape[1:3] if last else made.shape[2:]
+    return int(height), int(width)
 
 
 def _tensors(values: Any) -> Iterator[Any]:
