@@ -106,7 +106,9 @@ def _cost(
         groups.setdefault(section.group(one), []).append(one)
     chosen = list(groups.values())
     places = sorted({round(place * (len(chosen) - 1) / max(SAMPLED - 1, 1)) for place in range(SAMPLED)})
-    once, each, lack = [], [], ""
+    once: list[float] = []
+    each: list[float] = []
+    lack = ""
     drawn: list[Drawing] = []
     for place in _from_the_middle(places):
         if each and time.monotonic() > until:
