@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from convreport.book.comparison import words
 from convreport.book.comparison.values import Comparison
-from convreport.book.values import Book, Drawing, Failure
+from convreport.book.values import Book, Chapter, Drawing, Failure
 from convreport.core.explain import saliency
 from convreport.sections import registry, together
 from convreport.sections.telling import Cell
@@ -169,10 +169,12 @@ class Slots:
         kind, chapter = registry().get(name), self._book.chapters.get(name)
         if chapter is None:
             return Markup("")
-        about = {key: self._common[key] for key in ("layer", "sample", "found") if key in self._common} | subject
-        drawings = [one for one in chapter.drawings if _belongs(one, about)]
-        failures = [one for one in chapter.failures if _belongs(one, about)]
         own = place in OWN_PLACES.get(chapter.page, ())
+        plain = ["any"] if own and place not in ("head", "evidence") else []
+        if not templating.has_block(self._environment, name, [place, *plain]):
+            return Markup("")
+        about = {key: self._common[key] for key in ("layer", "sample", "found") if key in self._common} | subject
+        drawings, failures = _about(chapter, about)
         if own and not (drawings or failures):
             return Markup("")
         path = about["layer"].path if "layer" in about else None
@@ -186,7 +188,6 @@ class Slots:
             "slots": self,
             **(kind.context(self._book, place, **about) if kind is not None else {}),
         }
-        plain = ["any"] if own and place not in ("head", "evidence") else []
         return templating.block(self._environment, name, [place, *plain], scene)
 
 
@@ -213,11 +214,13 @@ def _table(books: Sequence[Book]) -> Table:
     return Table(tuple(columns), cells, alerts)
 
 
-def _belongs(one: Drawing[Any] | Failure, about: Mapping[str, Any]) -> bool:
-    """Is a drawing about the layer or the picture of a page?"""
+def _about(chapter: Chapter[Any, Any], about: Mapping[str, Any]) -> tuple[Sequence[Drawing[Any]], Sequence[Failure]]:
+    """The drawings and failures that are about the layer or the picture of a page, or all of them."""
     if "layer" in about:
-        return one.layer == about["layer"].path
-    return "sample" not in about or one.sample == about["sample"].slug
+        return chapter.of_layer.get(about["layer"].path, ((), ()))
+    if "sample" in about:
+        return chapter.of_sample.get(about["sample"].slug, ((), ()))
+    return chapter.drawings, chapter.failures
 
 
 def _reasons(failures: Iterable[Failure]) -> list[tuple[str, int]]:

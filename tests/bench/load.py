@@ -93,9 +93,14 @@ def pictured(book, pictures, classes=0):
 
 
 def _of_class(facts, place, classes):
+    """What is said of a picture, which is of a class of its own, and taken for it."""
     if not classes or not hasattr(facts, "truth"):
         return facts
-    return dataclasses.replace(facts, truth=Truth(100 + place, f"class {place}", "", 2), right=False)
+    own = {"index": 100 + place, "name": f"class {place}"}
+    first = dataclasses.replace(facts.classes[0], **own)
+    top = (dataclasses.replace(facts.top[0], **own), *facts.top[1:])
+    truth = Truth(100 + place, f"class {place}", "", 1)
+    return dataclasses.replace(facts, classes=(first, *facts.classes[1:]), top=top, truth=truth, right=True)
 
 
 def of_size(source, out, layers=0, units=0, pictures=0, classes=0):

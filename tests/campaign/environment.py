@@ -1,8 +1,8 @@
 """Odd surroundings of a command: variables, folders, limits, and where its words go."""
 
+import ctypes
 import os
 import resource
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.campaign.bench import CODES, LIMIT, Family
 from tests.campaign.builds import WORDS, copy_of, prepare
 
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2  # of Linux
 NOWHERE = "/nonexistent/folder"
 VARIABLES = {  # None takes it away
     "HOME": (None, "", NOWHERE, "/dev/null", "relative", "/proc"),
@@ -119,9 +120,9 @@ def _ran(words, env, here, more, before):
 def _tidied(folder):
     """What took rights away gives them back."""
     folder.chmod(0o755)
-    for path in folder.rglob("*"):
-        if path.is_dir() and not path.is_symlink():
-            path.chmod(0o755)
+    for path in sorted(folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 # -- ways in which surroundings are odd: each may change the folders, the streams and what happens before the program
@@ -170,19 +171,33 @@ def _umask(rng, here, atlas, marker, more, before):
     before.append(lambda: os.umask(mask))
 
 
-def _nobody(rng, here, atlas, marker, more, before):
-    """Somebody who may read all of it, and write nothing."""
+def _unprivileged():
+    """Root keeps to the rights of files, too: it loses the two capabilities that pass them over, also in what it runs."""
     if os.geteuid() == 0:
-        for path in (marker.parent, marker.parent.parent):
-            path.chmod(0o755)
-        before += [lambda: os.setgid(65534), lambda: os.setuid(65534)]
+        for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
+            ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
 
 
 def _read_only(rng, here, atlas, marker, more, before):
-    """The same, of one folder: files of others inside it, too."""
-    _nobody(rng, here, atlas, marker, more, before)
-    shutil.chown(here, 65534, 65534) if os.geteuid() == 0 else None
+    """Nothing can be written where the command is run."""
     here.chmod(0o555)
+    before.append(_unprivileged)
+
+
+def _write_protected(rng, here, atlas, marker, more, before):
+    """Nor in the atlas, or in a part of it."""
+    place = rng.choice((atlas, atlas / "cache", atlas / "docs", atlas / "site"))
+    for path in (place, *place.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before.append(_unprivileged)
+
+
+def _unreadable(rng, here, atlas, marker, more, before):
+    """Some files of the atlas cannot be read."""
+    files = [path for path in (atlas / "docs/demo", atlas / "cache") for path in path.rglob("*") if path.is_file()]
+    for path in rng.sample(files, rng.choice((1, 5, 50))):
+        path.chmod(0)
+    before.append(_unprivileged)
 
 
 WAYS = {
@@ -195,8 +210,9 @@ WAYS = {
     "few files may be open": _few_files,
     "files must be short": _short_files,
     "an odd umask": _umask,
-    "nothing may be written": _nobody,
     "the folder is read-only": _read_only,
+    "the atlas is read-only": _write_protected,
+    "files cannot be read": _unreadable,
 }
 
 FAMILIES = (Family("environment", prepare, around, few=0, many=12),)
