@@ -28,6 +28,7 @@ from convreport.site.strip import strip
 FILE = "report.html"  # beside the pages of its model
 COLUMNS = 8
 TOP = 32  # units a layer where nothing is said
+PICTURES = 100  # at most: more would be looked at in the atlas
 LARGEST = 128  # pixels of a tile
 LIMIT = 25_000_000  # bytes: what review tools and comments take
 
@@ -131,7 +132,7 @@ def _rendered(atlas: Atlas, media: Media, book: Book, measure: Measure, asked: i
         "layers": layers,
         "known": book.layers,
         "parts": [*changes.parts(atlas, book, environment, measure.picture // 2), *_parts(book, desk, slots)],
-        "pictures": [(sample, desk.inline(sample.file, "photo")) for sample in book.samples],
+        "pictures": [(sample, desk.inline(sample.file, "photo")) for sample in book.samples[:PICTURES]],
         "strip": strip(book.model.layers),
         "left_out": _left_out(book, layers, measure, asked),
         "script": Markup(script),
@@ -181,7 +182,7 @@ def _layer(media: Media, book: Book, path: str, measure: Measure) -> dict[str, A
             chosen = {one["unit"] for one in _shown(sheets, spec.beside)}
             facts = [one for one in data["units"] if one["unit"] in chosen] or facts
         units = [one["unit"] for one in facts]
-        tiles = media.tiles(published[name])
+        tiles = media.tiles(published[name], set(units))
         side = measure.tile if not spec.beside else measure.tile * 5 // 4  # several pictures in one
         made = sheet_of([tiles[unit] for unit in units], COLUMNS, side, exact=spec.exact)
         rows = -(-len(units) // COLUMNS)
@@ -202,7 +203,7 @@ def _layer(media: Media, book: Book, path: str, measure: Measure) -> dict[str, A
         "name": path,
         "sheets": {sheet["figure"]: {key: sheet[key] for key in kept} for sheet in sheets},
         "answers": answers,
-    }
+    } | {key: whole[key] for key in ("unshown",) if key in whole}
     return {"path": path, "slug": slug, "sheets": sheets, "data": Markup(viewer.as_json(for_viewer))}
 
 
@@ -219,6 +220,8 @@ def _best(units: Sequence[dict[str, Any]], number: str, top: int) -> list[dict[s
 def _left_out(book: Book, layers: Sequence[Mapping[str, Any]], measure: Measure, asked: int) -> list[str]:
     """What the atlas has and this file has not, in words."""
     said = []
+    if len(book.samples) > PICTURES:
+        said.append(f"{len(book.samples) - PICTURES:,} of {len(book.samples):,} pictures")
     cut = [
         (layer["path"], len(sheet["units"]), sheet["all"])
         for layer in layers
