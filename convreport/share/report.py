@@ -29,6 +29,7 @@ FILE = "report.html"  # beside the pages of its model
 COLUMNS = 8
 TOP = 32  # units a layer where nothing is said
 PICTURES = 100  # at most: more would be looked at in the atlas
+MANY, SAMPLED = 40, 8  # layers: of more than so many a few are measured first
 LARGEST = 128  # pixels of a tile
 LIMIT = 25_000_000  # bytes: what review tools and comments take
 
@@ -55,7 +56,7 @@ def one_file(atlas: Atlas, book: Book, *, top: int = TOP, limit: int = LIMIT, te
     """The report of one model as UTF-8 HTML of at most `limit` bytes; UsageError if not even the smallest fits."""
     media = Media(atlas.docs / book.slug)
     smallest = 0
-    for measure in ladder(top):
+    for measure in [one for one in ladder(top) if not _far_above(limit, media, book, one)] or [*ladder(top)][-1:]:
         text = _rendered(atlas, media, book, measure, top, templates).encode()
         if len(text) <= limit:
             return text
@@ -64,6 +65,16 @@ def one_file(atlas: Atlas, book: Book, *, top: int = TOP, limit: int = LIMIT, te
         f"The smallest report of {book.name} has {smallest / 1e6:.1f} MB, more than {limit / 1e6:g}.",
         "Allow more with --max-mb, or build with fewer pictures or layers.",
     )
+
+
+def _far_above(limit: int, media: Media, book: Book, measure: Measure) -> bool:
+    """Would the sheets of very many layers alone be far too large? A few of them tell: all, at every measure, take minutes."""
+    paths = _with_tiles(book)
+    if len(paths) <= MANY:
+        return False
+    some = paths[:: len(paths) // SAMPLED][:SAMPLED]
+    size = sum(len(sheet["source"]) for path in some for sheet in _layer(media, book, path, measure)["sheets"])
+    return size * len(paths) / len(some) > 1.5 * limit
 
 
 def lay(atlas: Atlas, books: Sequence[Book], templates: Path | None) -> tuple[dict[str, int], list[str]]:

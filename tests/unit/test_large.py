@@ -54,3 +54,17 @@ def test_drawings_and_failures_are_found_by_what_they_are_about():
     assert [len(found) for found in chapter.of_layer["x"]] == [1, 1]
     assert [len(found) for found in chapter.of_sample["a"]] == [2, 0]
     assert "c" not in chapter.of_sample
+
+
+@pytest.mark.parametrize(
+    ("layers", "bytes_", "above", "asked"), [(40, 10**9, False, 0), (80, 10, False, 8), (80, 10**6, True, 8)]
+)
+def test_of_very_many_layers_a_few_tell_which_measure_of_the_report_can_fit(monkeypatch, layers, bytes_, above, asked):
+    seen = []
+    monkeypatch.setattr(report, "_with_tiles", lambda book: [f"x{place}" for place in range(layers)])
+    monkeypatch.setattr(
+        report, "_layer", lambda media, book, path, measure: seen.append(path) or {"sheets": [{"source": "x" * bytes_}]}
+    )
+    measure = report.Measure(32, report.LARGEST, 360)
+    assert report._far_above(report.LIMIT, None, None, measure) is above
+    assert len(set(seen)) == asked
