@@ -6,6 +6,7 @@ from pathlib import Path
 
 from convreport.book.comparison import folder
 from convreport.book.folder import Atlas
+from convreport.book.values import Book
 from convreport.builder import gallery, hands, model, pictures, publishing, recall, settings
 from convreport.builder.budget import draw_within
 from convreport.builder.drawing import Studio, draw_sections
@@ -19,10 +20,11 @@ from convreport.core.drawing.scope import Scope
 from convreport.core.drawing.store import Store
 from convreport.core.network import layers, units
 from convreport.core.network.card import ModelCard
-from convreport.sections.shelf import chosen, shelf
+from convreport.sections.shelf import ContradictionError, chosen, shelf, telling
 from convreport.share import report
 from convreport.site import docs, pages
 from convreport.site import mkdocs as site
+from convreport.site.page import Page
 from convreport.workers.foreman import LostError
 
 
@@ -61,7 +63,7 @@ def build_all(plans: Sequence[Plan], emit: Emit, *, command: str = "") -> events
                 counts.append((0, 0, 1))
     with atlas.locked():
         _prune(atlas, Store(atlas.cache))
-        index = make_site(atlas, first.templates, emit)
+        index = make_site(atlas, first.templates, emit, fresh=True)
     new, reused, failed = (sum(numbers) for numbers in zip(*counts, strict=True))
     built = events.Built(str(index), new, reused, failed, time.monotonic() - started)
     emit(built)
@@ -95,20 +97,49 @@ def covered(plan: Plan, card: ModelCard, emit: Emit, scratch: Path) -> Scope:
     return Scope(card, shown, choice, plan.seed, chosen_layers, plan.fit, plan.precision, plan.recipes, found)
 
 
-def make_site(atlas: Atlas, templates: Path | None, emit: Emit) -> Path:
-    """Pages and site from what atlas.json holds; needs no framework. Returns the site's first page."""
+def make_site(atlas: Atlas, templates: Path | None, emit: Emit, *, fresh: bool = False) -> Path:
+    """Pages and site from what atlas.json holds; needs no framework. Returns the site's first page.
+
+    A book that contradicts itself is left out, unless it is `fresh`, of this build: then the fault is ours.
+    """
     found = shelf(atlas)
-    for error in (*found.outdated, *found.damaged):
-        emit(events.Warned(f"Left out: {error.message}", error.hint))
-    reports, told = report.lay(atlas, found.books, templates)
-    for line in told:
-        emit(events.Warned(line))
-    written = pages.compose(found.books, templates, reports, folder.all_of(atlas.docs))
+    for left in (*found.outdated, *found.damaged):
+        emit(events.Warned(f"Left out: {left.message}", left.hint))
+    books = found.books
+    try:
+        written = _written(atlas, books, templates, emit)
+    except ConvreportError:
+        raise
+    except Exception:
+        faults = {book.slug: fault for book in books if (fault := _contradiction(atlas, book, templates))}
+        if fresh or not faults:
+            raise
+        for fault in faults.values():
+            emit(events.Warned(f"Left out: {fault.message}", fault.hint))
+        books = tuple(book for book in books if book.slug not in faults)
+        written = _written(atlas, books, templates, emit)
     docs.write(written, atlas.docs, atlas.cache)
     if site.is_stale(atlas):
         emit(events.SiteStarted(len(written)))
-        site.build(atlas, found.books)
+        site.build(atlas, books)
     return atlas.site / "index.html"
+
+
+def _written(atlas: Atlas, books: Sequence[Book], templates: Path | None, emit: Emit) -> list[Page]:
+    reports, told = report.lay(atlas, books, templates)
+    for line in told:
+        emit(events.Warned(line))
+    return pages.compose(books, templates, reports, folder.all_of(atlas.docs))
+
+
+def _contradiction(atlas: Atlas, book: Book, templates: Path | None) -> ContradictionError | None:
+    try:
+        with telling(book):
+            report.lay(atlas, [book], templates)
+            pages.compose([book], templates)
+    except ContradictionError as error:
+        return error
+    return None
 
 
 def remove(atlas: Atlas, name: str, emit: Emit) -> Path:

@@ -255,7 +255,8 @@ def check(
         book = shelf.chosen(atlas, model)
         asked = judging.thresholds(table("check", config), "[check]") | judging.thresholds(more, "check")
         before = shelf.baseline(baseline) if baseline is not None else None
-        results = judging.check(book, asked, before) + changed.check(atlas, book, asked, before)
+        with shelf.telling(book):
+            results = judging.check(book, asked, before) + changed.check(atlas, book, asked, before)
         console.say(judging.FORMATS[form](results, book.slug))
         if any(one.outcome != "passed" for one in results):
             raise typer.Exit(1)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from convreport.book.folder import Atlas
+from convreport.builder import pipeline
 from convreport.core.base import files
 from convreport.core.base.errors import SiteError, UsageError
 from convreport.core.drawing.figures import Drawing, Figure
@@ -76,6 +77,23 @@ def test_a_damaged_book_is_told_by_every_command(change, words, atlas_copy):
     assert done.exit_code == 0, done.output
     assert words in " ".join(done.stdout.split())
     assert not (atlas_copy.parent / "elsewhere").exists()
+
+
+def test_a_book_that_contradicts_itself_is_left_out_and_told(atlas_copy, monkeypatch):
+    def of_no_class(data):
+        (chapter,) = (one for one in data["sections"] if one["name"] == "gradcam")
+        chapter["drawings"][0]["facts"]["truth"] = {"index": 9999, "name": "x", "wnid": "", "rank": 3}
+
+    spoilt(of_no_class)(atlas_copy)
+    monkeypatch.setattr(mkdocs, "build", lambda atlas, books: None)
+    done = run("site", atlas_copy)
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.stdout.split())
+    assert (
+        "Left out: The atlas.json of demo contradicts itself (RuntimeError" in said and "Build its model again" in said
+    )
+    with pytest.raises(RuntimeError), Atlas.open(atlas_copy, create=False).locked():  # of a build of ours it is a bug
+        pipeline.make_site(Atlas.open(atlas_copy, create=False), None, lambda event: None, fresh=True)
 
 
 def test_a_published_picture_that_is_gone_is_told_and_comes_back(atlas_copy):
