@@ -8,8 +8,11 @@ threes, each twice the last, so that what does not grow in proportion shows.
 import argparse
 import dataclasses
 import itertools
+import os
 import resource
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -131,13 +134,45 @@ def _sheet():
     return pixels.encode(whole, "pattern")
 
 
+def deep(count, out):
+    """Read, diagnose and build a residual network of so many layers, trained on nothing."""
+    import keras
+
+    layers = keras.layers
+    x = inputs = keras.Input((32, 32, 3))
+    x = layers.Conv2D(4, 3, padding="same")(x)
+    for _ in range((count - 4) // 3):
+        x = layers.Add()([x, layers.Conv2D(4, 3, padding="same")(layers.ReLU()(x))])
+    x = layers.Dense(10, activation="softmax")(layers.GlobalAveragePooling2D()(x))
+    out.mkdir(parents=True, exist_ok=True)
+    keras.Model(inputs, x, name="deep").save(out / "deep.keras")
+    file, small = (
+        str(out / "deep.keras"),
+        ("--filters", "2", "--max-images", "1", "--preset", "draft", "--skip", "sanity,faithfulness"),
+    )
+    print("| command | seconds | peak, MB |\n|---|--:|--:|")
+    for words in (("layers", file), ("doctor", file), ("build", file, "--out", str(out / "atlas"), *small, "--quiet")):
+        started = time.monotonic()
+        running = subprocess.Popen([sys.executable, "-m", "convreport", *words], stdout=subprocess.DEVNULL)
+        _, state, used = os.wait4(running.pid, 0)
+        took = time.monotonic() - started
+        print(
+            f"| `{words[0]}`, exit code {os.waitstatus_to_exitcode(state)} | {took:.1f} | {used.ru_maxrss / 1024:.0f} |",
+            flush=True,
+        )
+
+
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.bench.load")
     parser.add_argument("atlas", type=Path)
     parser.add_argument("case", nargs="*", choices=list(CASES), default=list(CASES))
     parser.add_argument("--only", type=int, help="of each case the one at this place alone")
     parser.add_argument("--keep", type=Path, help="leave the last atlas in this folder")
+    parser.add_argument("--deep", type=int, help="instead build, from nothing, an atlas of a network of so many layers")
     said = parser.parse_args()
+    if said.deep:
+        deep(said.deep, said.atlas)
+        return
     print("| added | pages | report, s | pages, s | MkDocs, s | ms a page | peak, MB | of MkDocs | site, MB | files |")
     print("|---|" + "--:|" * 9)
     for case in said.case:
