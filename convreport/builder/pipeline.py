@@ -1,13 +1,13 @@
 """The whole build on one page: a Plan in, an atlas on disk and events out."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from convreport.book.comparison import folder
 from convreport.book.folder import Atlas
 from convreport.book.values import Book
-from convreport.builder import gallery, hands, model, pictures, publishing, recall, settings
+from convreport.builder import gallery, hands, model, pictures, publishing, recall, settings, stock
 from convreport.builder.budget import draw_within
 from convreport.builder.drawing import Studio, draw_sections
 from convreport.builder.plan import Plan
@@ -49,11 +49,13 @@ def build_all(plans: Sequence[Plan], emit: Emit, *, command: str = "") -> events
             model.name_of(plan)  # nor does a mistyped model
     atlas = Atlas.open(first.out, create=True)
     site.move(atlas, first.site_url)  # a mistake in it is told before anything is drawn
-    counts = []
-    with hands.Pool(first.workers, first.memory, emit, dashboard=first.dashboard) as pool:
+    counts, fresh = [], set()
+    with atlas.building(), hands.Pool(first.workers, first.memory, emit, dashboard=first.dashboard) as pool:
         for plan in plans:
             try:
-                counts.append(_draw(plan, atlas, pool, emit, command))
+                slug, numbers = _draw(plan, atlas, pool, emit, command)
+                counts.append(numbers)
+                fresh.add(slug)
             except LostError:
                 raise  # nobody would draw the next one either
             except ConvreportError as error:
@@ -63,15 +65,15 @@ def build_all(plans: Sequence[Plan], emit: Emit, *, command: str = "") -> events
                 counts.append((0, 0, 1))
     with atlas.locked():
         _prune(atlas, Store(atlas.cache))
-        index = make_site(atlas, first.templates, emit, fresh=True)
-    new, reused, failed = (sum(numbers) for numbers in zip(*counts, strict=True))
+        index = make_site(atlas, first.templates, emit, fresh)
+    new, reused, failed = (sum(some) for some in zip(*counts, strict=True))
     built = events.Built(str(index), new, reused, failed, time.monotonic() - started)
     emit(built)
     return built
 
 
-def _draw(plan: Plan, atlas: Atlas, pool: hands.Pool, emit: Emit, command: str) -> tuple[int, int, int]:
-    """Draw what is missing of one model, and publish it; how many drawings are new, reused, failed."""
+def _draw(plan: Plan, atlas: Atlas, pool: hands.Pool, emit: Emit, command: str) -> tuple[str, tuple[int, int, int]]:
+    """Draw what is missing of one model, and publish it; its slug, and how many drawings are new, reused, failed."""
     store = Store(atlas.cache)
     found = model.find(plan, atlas, emit, unknown=lambda: pool.prepare(plan))
     scope = covered(plan, found.card, emit, atlas.cache)
@@ -82,7 +84,7 @@ def _draw(plan: Plan, atlas: Atlas, pool: hands.Pool, emit: Emit, command: str) 
     with atlas.locked():
         publishing.publish(atlas, store, scope, plan.sections, drawn, command, settings.published(plan))
         recall.remember(atlas, scope.card.slug, plan)
-    return count([one for section in drawn for one in section.drawn])
+    return scope.card.slug, count([one for section in drawn for one in section.drawn])
 
 
 def covered(plan: Plan, card: ModelCard, emit: Emit, scratch: Path) -> Scope:
@@ -97,10 +99,10 @@ def covered(plan: Plan, card: ModelCard, emit: Emit, scratch: Path) -> Scope:
     return Scope(card, shown, choice, plan.seed, chosen_layers, plan.fit, plan.precision, plan.recipes, found)
 
 
-def make_site(atlas: Atlas, templates: Path | None, emit: Emit, *, fresh: bool = False) -> Path:
+def make_site(atlas: Atlas, templates: Path | None, emit: Emit, fresh: Container[str] = ()) -> Path:
     """Pages and site from what atlas.json holds; needs no framework. Returns the site's first page.
 
-    A book that contradicts itself is left out, unless it is `fresh`, of this build: then the fault is ours.
+    A book that contradicts itself is left out, unless it is among the slugs in `fresh`, of this build: then the fault is ours.
     """
     found = shelf(atlas)
     for left in (*found.outdated, *found.damaged):
@@ -112,7 +114,7 @@ def make_site(atlas: Atlas, templates: Path | None, emit: Emit, *, fresh: bool =
         raise
     except Exception:
         faults = {book.slug: fault for book in books if (fault := _contradiction(atlas, book, templates))}
-        if fresh or not faults:
+        if not faults or any(slug in fresh for slug in faults):
             raise
         for fault in faults.values():
             emit(events.Warned(f"Left out: {fault.message}", fault.hint))
@@ -159,5 +161,4 @@ def _prune(atlas: Atlas, store: Store) -> None:
     """Forget what no model refers to any more; nothing while a model cannot be asked."""
     found = shelf(atlas)
     if not found.damaged:
-        kept = {key for one in folder.all_of(atlas.docs) for key in one.drawn}
-        store.prune(found.referred | kept)
+        store.prune(stock.referred(atlas, found))

@@ -134,7 +134,9 @@ def publish(
 
     with sentences():
         atlas = Atlas.open(folder, create=False)
-        offer = pages.prepare(atlas, remote, branch, stale=built.is_stale(atlas))
+        with atlas.locked():
+            stale = built.is_stale(atlas)
+        offer = pages.prepare(atlas, remote, branch, stale=stale)
         console.say(f"{offer.files} files, {offer.bytes / 1e6:.1f} MB, to {offer.branch} of {offer.url}")
         console.say(f"address: {offer.address or 'what that server makes of the branch'}")
         if dry_run:

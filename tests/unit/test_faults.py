@@ -93,7 +93,7 @@ def test_a_book_that_contradicts_itself_is_left_out_and_told(atlas_copy, monkeyp
         "Left out: The atlas.json of demo contradicts itself (RuntimeError" in said and "Build its model again" in said
     )
     with pytest.raises(RuntimeError), Atlas.open(atlas_copy, create=False).locked():  # of a build of ours it is a bug
-        pipeline.make_site(Atlas.open(atlas_copy, create=False), None, lambda event: None, fresh=True)
+        pipeline.make_site(Atlas.open(atlas_copy, create=False), None, lambda event: None, {"demo"})
 
 
 def test_a_published_picture_that_is_gone_is_told_and_comes_back(atlas_copy):
