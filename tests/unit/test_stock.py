@@ -48,11 +48,10 @@ def test_files_that_come_and_go_while_the_cache_is_measured_do_not_count(atlas):
 
     def write():
         place = atlas.cache / "pictures/00"
+        place.mkdir()
         while not done.is_set():
-            place.mkdir(exist_ok=True)
             (place / ".x.tmp").write_bytes(b"x")
             (place / ".x.tmp").unlink()
-            place.rmdir()
 
     thread = threading.Thread(target=write)
     thread.start()
