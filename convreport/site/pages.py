@@ -19,6 +19,7 @@ from convreport.site.strip import around, strip
 from convreport.site.templating import Environment
 
 Changes = Sequence[tuple[Comparison, Sequence[str]]]  # with what is said of each
+MANY_SHEETS = 48  # of a layer: above, its first sheet is fetched before the others and the viewer's data
 # The places of a section's own page, by what its drawings are about.
 OWN_PLACES = {"model": ("head", "gallery", "evidence"), "layer": ("layer",), "picture": ("picture",)}
 
@@ -121,6 +122,7 @@ class _Model:
                 **neighbours,
                 "description": f"What the {layer.units} units of {path} in {self._book.name} respond to.",
                 "strip": around(self._common["strip"], path),
+                "awaited": _awaited(self._book, path),
             }
             yield self._page("layer.md", f"layers/{self._book.slugs[path]}.md", path, layer=layer, **near)
 
@@ -212,6 +214,16 @@ def _table(books: Sequence[Book]) -> Table:
     columns = dict.fromkeys(column for row in cells.values() for column in row)
     alerts = {book.slug: len([one for one in together.alerts(book) if not one.mild]) for book in books}
     return Table(tuple(columns), cells, alerts)
+
+
+def _awaited(book: Book, path: str) -> str:
+    """Of a layer of very many units the file of their first tiles, which a reader waits for; nothing of another."""
+    for kind in registry().values():
+        if kind.units is not None and kind.units.main and (chapter := kind.chapter(book)) is not None:
+            for sheet in chapter.sheets:
+                if sheet.layer == path and len(sheet.files) > MANY_SHEETS:
+                    return sheet.files[0].file
+    return ""
 
 
 def _about(chapter: Chapter[Any, Any], about: Mapping[str, Any]) -> tuple[Sequence[Drawing[Any]], Sequence[Failure]]:

@@ -73,7 +73,8 @@ def together(base, rng, folder):
     if other[0] == "serve":
         problem = _served(another, one, rng)
     else:
-        problem = told(another, {0, 1, 2, 6} if other[0] in ("publish", "export", "check") else {0})
+        refuses = other[0] in ("publish", "export", "check", "cache")  # what a build is about to replace
+        problem = told(another, {0, 1, 2, 6} if refuses else {0})
     problem = told(one, {0}) or problem
     return problem or whole_again(atlas, base)
 

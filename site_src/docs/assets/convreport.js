@@ -357,8 +357,22 @@
 
   const painters = new Set(); // each paints all its tiles at once, for the printer
 
+  /** Where a page asks for its first sheet of tiles beforehand, as it has thousands, all others and the data of the units wait
+   *  until that one is there, or for some seconds; not where a link to a unit asks for them. */
+  function firstTiles() {
+    const first = document.querySelector(".cr-units[data-main] img.cr-sheet");
+    if (!first || location.hash || !document.querySelector("link[rel=preload][as=image]")) return null;
+    const others = [...document.querySelectorAll("img.cr-sheet")].filter((one) => one !== first);
+    others.forEach((one) => { one.dataset.src = one.getAttribute("src"); one.removeAttribute("src"); });
+    first.loading = "eager";
+    return Promise.race([first.decode().catch(() => null), new Promise((resolve) => setTimeout(resolve, 3000))])
+      .then(() => others.forEach((one) => { one.src = one.dataset.src; }));
+  }
+  let awaited;
+
   async function unitGrid(box) {
     const up = box.dataset.up;
+    await (awaited ??= firstTiles());
     const data = await load(box.dataset.source);
     const sheet = data.sheets[box.dataset.figure];
     const units = sheet.units.map((facts) => ({ unit: facts.unit, facts }));
