@@ -53,7 +53,7 @@ def test_the_first_of_4096_tiles_show_within_a_second(large, browser):
         {"offline": False, "latency": 60, "downloadThroughput": 9e6 / 8, "uploadThroughput": 9e6 / 8},
     )
     took = []
-    for _ in range(3):  # the machine may be busy: the best of three
+    for _ in range(5):  # the machine may be busy: the best of five
         session.send("Network.clearBrowserCache")
         started = time.monotonic()
         page.goto(f"{large}/demo/layers/copy0.html", wait_until="commit")
