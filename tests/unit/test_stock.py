@@ -1,6 +1,7 @@
-"""The cache of an atlas: measured and pruned while builds run, and what comparisons drew is kept."""
+"""The cache and the site of an atlas while builds run: measured, pruned, published; and what comparisons drew is kept."""
 
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ from convreport.builder import stock
 from convreport.core.base.errors import UsageError
 from convreport.core.drawing.figures import Drawing, Figure
 from convreport.core.drawing.store import Store, pack
+from convreport.share import publish
 
 
 @pytest.fixture
@@ -61,3 +63,24 @@ def test_files_that_come_and_go_while_the_cache_is_measured_do_not_count(atlas):
     finally:
         done.set()
         thread.join()
+
+
+def test_what_is_published_is_one_whole_site_never_one_that_a_build_is_replacing(atlas, monkeypatch):
+    monkeypatch.setattr(publish, "_git", lambda *words, **more: "")
+    atlas.site.mkdir()
+    (atlas.site / "index.html").write_text("old")
+    held = threading.Event()
+
+    def replace():
+        with atlas.locked():
+            (atlas.site / "index.html").unlink()
+            held.set()
+            time.sleep(0.2)
+            (atlas.site / "index.html").write_text("the new one")
+
+    thread = threading.Thread(target=replace)
+    thread.start()
+    held.wait()
+    offer = publish.prepare(atlas, "https://example.org/x.git", "gh-pages", stale=False)
+    thread.join()
+    assert (offer.files, offer.bytes) == (1, len("the new one"))
