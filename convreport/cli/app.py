@@ -213,22 +213,26 @@ def doctor(
     skip: options.Skip = None,
     set_: options.Set = None,
     forecast: options.Forecast = False,
+    within: options.Within = "2m",
 ) -> None:
     """Load MODEL and say what convreport understood: wiring, inputs, preprocessing and why, outputs, what will be drawn."""
-    words = said(locals(), "forecast")
+    words = said(locals(), "forecast", "within")
     from convreport.builder.model import load
     from convreport.builder.promises import promises
     from convreport.cli import console
+    from convreport.core.base import amounts
 
     with sentences():
         plan = _plan(words)
+        limit = amounts.seconds(within, "--within")
         loaded = load(plan)
         console.show_diagnosis(loaded.card, promises(plan, loaded.card))
         if forecast:
             from convreport.builder.forecast import forecast as foresee
             from convreport.core.seam import Means
 
-            console.show_costs(foresee(plan, loaded.card, loaded.network(Means(plan.precision, None, plan.memory))))
+            network = loaded.network(Means(plan.precision, None, plan.memory))
+            console.show_costs(foresee(plan, loaded.card, network, limit))
 
 
 @app.command()

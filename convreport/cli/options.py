@@ -72,6 +72,7 @@ SiteUrl = Annotated[
 Forecast = Annotated[
     bool, typer.Option("--forecast", help="Draw a little of each section, and say what all of it would cost.")
 ]
+Within = Annotated[str, typer.Option(help="Time for --forecast, such as 30s or 10m; more makes it truer.")]
 
 # How patterns are drawn
 RecipeName = Annotated[

@@ -163,7 +163,7 @@ def _load_picture(path: Path, *, first: bool = False) -> Picture:
         raise ImageError("its pixels are too many") from None
     except UnidentifiedImageError:
         raise ImageError("not a picture, or of an unknown kind") from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except Exception as error:  # whatever Pillow raises of a broken file, a TypeError too
         raise ImageError(f"cannot be read ({str(error) or type(error).__name__})") from None
 
 

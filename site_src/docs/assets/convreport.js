@@ -252,8 +252,10 @@
     return ways;
   }
 
-  /** The kinds of units worth being shown alone: (name, test); only those that some but not all units are of. */
-  function kinds(units, answers) {
+  /** The kinds of units worth being shown alone: (name, test); only those that some but not all units are of. Of very many
+   *  pictures the first are known here. */
+  function kinds(units, { answers, unshown }) {
+    const [every, some] = unshown ? [`the first ${answers.length} pictures`, `some of the first ${answers.length} pictures`] : ["every picture", "some picture"];
     const rectified = answers.filter((one) => one.rectified);
     const silent = ({ unit }) => rectified.every((one) => one.silent.includes(unit));
     const verdict = (word) => ({ facts }) => facts.verdict === word;
@@ -262,7 +264,7 @@
       ["no response found", ({ facts }) => facts.responds === false],
       ["no example", ({ facts }) => facts.best?.length === 0],
       ["detectors", ({ detects }) => detects?.[2] === true],
-      ...(rectified.length ? [["silent on every picture", silent], ["responding to some picture", (one) => !silent(one)]] : []),
+      ...(rectified.length ? [[`silent on ${every}`, silent], [`responding to ${some}`, (one) => !silent(one)]] : []),
     ];
     return new Map(all.map(([name, test]) => [name, [test, units.filter(test).length]]).filter(([, [, count]]) => count && count < units.length));
   }
@@ -360,13 +362,27 @@
 
   const painters = new Set(); // each paints all its tiles at once, for the printer
 
+  /** Where a page asks for its first sheet of tiles beforehand, as it has thousands, all others and the data of the units wait
+   *  until that one is there, or for some seconds; not where a link to a unit asks for them. */
+  function firstTiles() {
+    const first = document.querySelector(".cr-units[data-main] img.cr-sheet");
+    if (!first || location.hash || !document.querySelector("link[rel=preload][as=image]")) return null;
+    const others = [...document.querySelectorAll("img.cr-sheet")].filter((one) => one !== first);
+    others.forEach((one) => { one.dataset.src = one.getAttribute("src"); one.removeAttribute("src"); });
+    first.loading = "eager";
+    return Promise.race([first.decode().catch(() => null), new Promise((resolve) => setTimeout(resolve, 3000))])
+      .then(() => others.forEach((one) => { one.src = one.dataset.src; }));
+  }
+  let awaited;
+
   async function unitGrid(box) {
     const up = box.dataset.up;
+    await (awaited ??= firstTiles());
     const data = await load(box.dataset.source);
     const sheet = data.sheets[box.dataset.figure];
     const units = sheet.units.map((facts) => ({ unit: facts.unit, facts, detects: data.detects?.[facts.unit] }));
     const ways = orders(units, data.answers, box.dataset.number, box.dataset.prefix || "");
-    const groups = kinds(units, data.answers);
+    const groups = kinds(units, data);
     // One grid of a page has the short addresses; in the report, where many layers share a page, each has its own.
     const linked = box.hasAttribute("data-main") || !document.querySelector(".cr-units[data-main]");
     const anchor = box.dataset.anchor ?? "";
@@ -524,7 +540,7 @@
     const answers = data.answers.filter((one) => unit < one.channels);
     if (answers.length) {
       answers.sort((a, b) => b.most[unit] - a.most[unit]);
-      side.append(el("h3", { textContent: "Its activations, picture by picture" }));
+      side.append(el("h3", { textContent: data.unshown ? `Its activations on the first ${data.answers.length} pictures` : "Its activations, picture by picture" }));
       if (answers[0].raw) side.append(el("div", { className: "cr-answers" }, ...answers.map((one) => answerFigure(one, unit, up))));
       else side.append(table(answers.map((one) => [one.name, ...answerWords(one, unit)])));
     }
