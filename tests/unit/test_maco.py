@@ -86,7 +86,9 @@ def test_opponent_colours_are_orthonormal_and_gray_has_none():
 
 
 def climb(net, samples_=PHOTOS, **changed):
-    recipe = tiles.measured(replace(find("maco", "standard"), steps=16, **changed), net.card, samples_, "stretch")
+    recipe = tiles.measured(
+        replace(find("maco", "standard"), steps=12, smallest=32, largest=32, **changed), net.card, samples_, "stretch"
+    )
     return net.ascend([channel("second", 0), channel("second", 3)], recipe, 0)
 
 
@@ -125,7 +127,7 @@ def test_what_is_transparent_is_what_the_unit_does_not_see(small_network):
 def test_a_drawing_carries_the_opacity_as_its_alpha(small_network):
     scope = Scope(small_network.card, PHOTOS, UnitChoice(), 0)
     section = Filters(recipe="quick")
-    scope = replace(scope, recipes=tuple(read_own({"quick": {"base": "maco", "steps": 4}}, "here")[0]))
+    scope = replace(scope, recipes=tuple(read_own({"quick": {"base": "maco", "steps": 4, "largest": 64}}, "here")[0]))
     subjects = section.subjects(replace(scope, units=UnitChoice("listed", listed=(1,))))
     drawing = section.draw(subjects[:1], scope, small_network)[0]
     assert drawing.figures[0].pixels.shape[2] == 4
