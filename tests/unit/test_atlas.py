@@ -16,7 +16,7 @@ from convreport.core.network.units import UnitChoice
 from convreport.core.survey import landscape
 from convreport.demo import scenes
 from convreport.engines.shared.heights import LayerHeights
-from convreport.sections.atlas import BEHIND, SIDE, ActivationAtlas
+from convreport.sections.activation_atlas import BEHIND, SIDE, ActivationAtlas
 from tests import models
 from tests.models import sample
 

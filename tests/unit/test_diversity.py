@@ -11,7 +11,7 @@ from convreport.core.ascent.recipes import find
 from convreport.core.base.errors import UsageError
 from convreport.core.drawing.scope import Scope
 from convreport.core.network.units import UnitChoice
-from convreport.sections.diversity import Diversity
+from convreport.sections.variants import Variants
 from tests import models
 from tests.models import ops
 
@@ -109,9 +109,9 @@ def test_a_row_does_not_depend_on_its_company(net, made):
 
 def test_the_section_draws_a_row_of_each_unit_and_nothing_unless_asked(net):
     scope = Scope(net.card, (), UnitChoice("first", 2), 0, chosen=(net.card.layer("second"),))
-    assert Diversity().subjects(scope) == [] and Diversity().silence(scope) == ""
+    assert Variants().subjects(scope) == [] and Variants().silence(scope) == ""
     scope = replace(scope, recipes=(replace(QUICK, name="quick"),))
-    section = Diversity(pictures=3, recipe="quick")
+    section = Variants(pictures=3, recipe="quick")
     subjects = section.subjects(scope)
     drawings = section.draw(subjects, scope, net)
     side = drawings[0].figures[0].pixels.shape[0]
@@ -119,4 +119,4 @@ def test_the_section_draws_a_row_of_each_unit_and_nothing_unless_asked(net):
     facts = drawings[1].facts
     assert facts.responds and len(facts.scores) == 3 and facts.least == min(facts.scores)
     with pytest.raises(UsageError, match="can be up to 8, not 9"):
-        Diversity(pictures=9).subjects(scope)
+        Variants(pictures=9).subjects(scope)
