@@ -16,11 +16,12 @@ from convreport.core.network.units import UnitChoice
 from convreport.core.survey import landscape
 from convreport.demo import scenes
 from convreport.engines.shared.heights import LayerHeights
-from convreport.sections.atlas import BEHIND, SIDE, ActivationAtlas
+from convreport.sections.activation_atlas import BEHIND, SIDE, ActivationAtlas
 from tests import models
 from tests.models import sample
 
 COUNT = 12
+QUICK = replace(find("fourier", "draft"), name="quick", steps=10, smallest=32, largest=32)
 
 
 class Pictures:
@@ -120,12 +121,12 @@ def test_the_height_of_a_likeness_is_the_dot_product_times_the_cosine(net):
 
 def test_a_climb_answers_in_that_direction(net, places):
     mean = places.vectors[:20].mean(0)
-    made = net.ascend([likeness("rectify", tuple(mean.tolist()))], find("fourier", "draft"), 0)
+    made = net.ascend([likeness("rectify", tuple(mean.tolist()))], QUICK, 0)
     assert made.scores[0] > made.starts[0] and made.among == 0
-    other = net.ascend([channel("rectify", int(mean.argmin()))], find("fourier", "draft"), 0)
+    other = net.ascend([channel("rectify", int(mean.argmin()))], QUICK, 0)
 
     def cosine(pictures):
-        maps = net.observe(pictures[:, 16:48, 16:48].astype(np.float32), ["rectify"])["rectify"].maps
+        maps = net.observe(pictures.astype(np.float32), ["rectify"])["rectify"].maps
         answer = maps.mean((0, 1, 2))
         return float(answer @ mean / np.linalg.norm(answer) / np.linalg.norm(mean))
 
@@ -133,8 +134,8 @@ def test_a_climb_answers_in_that_direction(net, places):
 
 
 def test_the_section_draws_a_map_and_what_lies_behind(flat, net):
-    scope = Scope(net.card, (), UnitChoice(), 0, examples=Pictures())
-    section = ActivationAtlas(layer=("rectify",), grid=3, points=100, preset="draft")
+    scope = Scope(net.card, (), UnitChoice(), 0, examples=Pictures(), recipes=(QUICK,))
+    section = ActivationAtlas(layer=("rectify",), grid=3, points=100, recipe="quick")
     assert section.subjects(scope) == [Subject(layer="rectify")]
     (drawing,) = section.draw(section.subjects(scope), scope, net)
     facts, (drawn, behind) = drawing.facts, drawing.figures

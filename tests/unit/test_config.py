@@ -16,9 +16,9 @@ def test_without_a_file_everything_has_a_default(tmp_path, monkeypatch):
     assert [section.name for section in plan.sections] == [
         "overview",
         "kernels",
-        "atlas",
+        "activation_atlas",
         "filters",
-        "diversity",
+        "variants",
         "examples",
         "dissection",
         "health",

@@ -11,9 +11,11 @@ from convreport.core.ascent.recipes import find
 from convreport.core.base.errors import UsageError
 from convreport.core.drawing.scope import Scope
 from convreport.core.network.units import UnitChoice
-from convreport.sections.diversity import Diversity
+from convreport.sections.variants import Variants
 from tests import models
 from tests.models import ops
+
+QUICK = replace(find("fourier", "draft"), steps=10, smallest=32, largest=32)
 
 
 def cosines(maps):
@@ -65,18 +67,17 @@ def made(net):
 
 
 def climbed(net, units=(0, 3), count=4):
-    recipe = replace(find("fourier", "draft"), diversity=count)
+    recipe = replace(QUICK, diversity=count)
     return net.ascend([channel("second", unit) for unit in units], recipe, 0)
 
 
 def like(net, pictures):
-    pictures = pictures[:, 16:48, 16:48]  # the network's size
     maps = net.observe(pictures.astype(np.float32), ["second"])["second"].maps
     return [cosines(maps[first : first + 4])[np.triu_indices(4, 1)].mean() for first in range(0, len(maps), 4)]
 
 
 def test_the_first_is_the_pattern_and_the_others_are_unlike_it(net, made):
-    alone = net.ascend([channel("second", 0), channel("second", 3)], find("fourier", "draft"), 0)
+    alone = net.ascend([channel("second", 0), channel("second", 3)], QUICK, 0)
     assert len(made.pictures) == 8
     for place in (0, 1):
         same = np.corrcoef(alone.pictures[place].ravel(), made.pictures[4 * place].ravel())[0, 1]
@@ -88,12 +89,15 @@ def test_the_first_is_the_pattern_and_the_others_are_unlike_it(net, made):
     assert (made.scores > made.starts).all()
 
 
+@pytest.mark.slow
 def test_the_more_likeness_weighs_the_less_there_is(net, monkeypatch):
     found = []
     for weight in (0.0, 16.0):  # all textures are much alike to random weights
         net._climbs.clear()
         monkeypatch.setattr(diversity, "WEIGHT", weight)
-        found.append(like(net, climbed(net).pictures))
+        recipe = replace(find("fourier", "draft"), diversity=4)
+        made = net.ascend([channel("second", unit) for unit in (0, 3)], recipe, 0)
+        found.append(like(net, made.pictures[:, 16:48, 16:48]))  # of the network's size
     net._climbs.clear()
     assert all(held < loose - 0.1 for loose, held in zip(*found, strict=True))
 
@@ -105,8 +109,9 @@ def test_a_row_does_not_depend_on_its_company(net, made):
 
 def test_the_section_draws_a_row_of_each_unit_and_nothing_unless_asked(net):
     scope = Scope(net.card, (), UnitChoice("first", 2), 0, chosen=(net.card.layer("second"),))
-    assert Diversity().subjects(scope) == [] and Diversity().silence(scope) == ""
-    section = Diversity(pictures=3, preset="draft")
+    assert Variants().subjects(scope) == [] and Variants().silence(scope) == ""
+    scope = replace(scope, recipes=(replace(QUICK, name="quick"),))
+    section = Variants(pictures=3, recipe="quick")
     subjects = section.subjects(scope)
     drawings = section.draw(subjects, scope, net)
     side = drawings[0].figures[0].pixels.shape[0]
@@ -114,4 +119,4 @@ def test_the_section_draws_a_row_of_each_unit_and_nothing_unless_asked(net):
     facts = drawings[1].facts
     assert facts.responds and len(facts.scores) == 3 and facts.least == min(facts.scores)
     with pytest.raises(UsageError, match="can be up to 8, not 9"):
-        Diversity(pictures=9).subjects(scope)
+        Variants(pictures=9).subjects(scope)

@@ -1,10 +1,13 @@
 """The recipe of phases: magnitudes that are those of pictures whatever is climbed, transparency, and what it refuses."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from convreport.builder import press
 from convreport.core.ascent.objectives import channel
 from convreport.core.ascent.parameters import parameters
 from convreport.core.ascent.recipes import find, read_own
@@ -13,7 +16,7 @@ from convreport.core.base.errors import ImageError, UsageError
 from convreport.core.base.files import digest
 from convreport.core.drawing.scope import Scope
 from convreport.core.network.units import UnitChoice
-from convreport.core.pictures import samples
+from convreport.core.pictures import pixels, samples
 from convreport.sections.filters import Filters
 from convreport.sections.shared import tiles
 from tests import models
@@ -86,7 +89,9 @@ def test_opponent_colours_are_orthonormal_and_gray_has_none():
 
 
 def climb(net, samples_=PHOTOS, **changed):
-    recipe = tiles.measured(replace(find("maco", "standard"), steps=16, **changed), net.card, samples_, "stretch")
+    recipe = tiles.measured(
+        replace(find("maco", "standard"), steps=12, smallest=32, largest=32, **changed), net.card, samples_, "stretch"
+    )
     return net.ascend([channel("second", 0), channel("second", 3)], recipe, 0)
 
 
@@ -125,7 +130,7 @@ def test_what_is_transparent_is_what_the_unit_does_not_see(small_network):
 def test_a_drawing_carries_the_opacity_as_its_alpha(small_network):
     scope = Scope(small_network.card, PHOTOS, UnitChoice(), 0)
     section = Filters(recipe="quick")
-    scope = replace(scope, recipes=tuple(read_own({"quick": {"base": "maco", "steps": 4}}, "here")[0]))
+    scope = replace(scope, recipes=tuple(read_own({"quick": {"base": "maco", "steps": 4, "largest": 64}}, "here")[0]))
     subjects = section.subjects(replace(scope, units=UnitChoice("listed", listed=(1,))))
     drawing = section.draw(subjects[:1], scope, small_network)[0]
     assert drawing.figures[0].pixels.shape[2] == 4
@@ -151,3 +156,19 @@ def test_what_maco_refuses_is_said_in_a_sentence(small_network):
         {"a": {"base": "maco", "growth": 1.2, "size": 64}, "b": {"base": "maco", "spectrum": "photos"}}, "here"
     )
     assert "neither a raw canvas nor growth" in mistakes[0].message and "no field 'spectrum'" in mistakes[1].message
+
+
+def test_what_is_transparent_is_white_where_a_format_has_no_transparency():
+    picture = np.zeros((2, 2, 4), np.uint8)
+    picture[..., 3] = [[0, 51], [255, 255]]
+    assert pixels.on_white(picture)[..., 0].tolist() == [[255, 204], [0, 0]]
+    assert (pixels.on_white(picture[..., :3]) == picture[..., :3]).all()
+    flat = np.asarray(Image.open(io.BytesIO(pixels.encode_jpeg(np.tile(picture[:1, :1], (16, 16, 1))))))
+    assert flat.shape == (16, 16, 3) and flat.min() > 250
+
+
+def test_tiles_of_a_sheet_are_all_transparent_or_none_is():
+    clear, solid = np.zeros((2, 2, 4), np.uint8), np.zeros((2, 2, 3), np.uint8)
+    assert [one.shape[2] for one in press._of_one_depth([clear, clear])] == [4, 4]
+    mixed = press._of_one_depth([clear, solid])
+    assert [one.shape[2] for one in mixed] == [3, 3] and (mixed[0] == 255).all() and (mixed[1] == 0).all()

@@ -22,7 +22,7 @@ from convreport.engines.torch.load import load  # noqa: E402
 from convreport.engines.torch.running.ops import TorchOps  # noqa: E402
 from tests.models import ops  # noqa: E402
 
-QUICK = replace(find("fourier", "draft"), steps=8)
+QUICK = replace(find("fourier", "draft"), steps=8, smallest=32, largest=32)
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ class ActivationAtlas(Section[AtlasFacts, None]):
     recipe: str = tiles.recipe_option()
     preset: str = tiles.preset_option()
 
-    name: ClassVar[str] = "atlas"
+    name: ClassVar[str] = "activation_atlas"
     page: ClassVar[PageKind] = "layer"
     order: ClassVar[float] = 25
     batch: ClassVar[int] = 1
@@ -99,7 +99,7 @@ class ActivationAtlas(Section[AtlasFacts, None]):
         if not self.layer:
             return []
         if self.grid > LARGEST:
-            raise UsageError(f"atlas.grid can be up to {LARGEST}, not {self.grid}.")
+            raise UsageError(f"activation_atlas.grid can be up to {LARGEST}, not {self.grid}.")
         tiles.check(scope, self.recipe, self.preset)
         landscape.must_be_installed()
         chosen = layers.choose(scope.card, self.layer) or ()

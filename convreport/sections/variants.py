@@ -34,7 +34,7 @@ class VariantFacts:
 
 @section
 @dataclass(frozen=True)
-class Diversity(Section[VariantFacts, None]):
+class Variants(Section[VariantFacts, None]):
     """Several pictures that drive one unit, each held unlike the others: what else it could be looking for."""
 
     pictures: int = field(
@@ -48,7 +48,7 @@ class Diversity(Section[VariantFacts, None]):
     recipe: str = tiles.recipe_option()
     preset: str = tiles.preset_option()
 
-    name: ClassVar[str] = "diversity"
+    name: ClassVar[str] = "variants"
     page: ClassVar[PageKind] = "layer"
     order: ClassVar[float] = 35
     batch: ClassVar[int] = 8
