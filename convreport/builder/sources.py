@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from convreport.core.pictures.sample import Picture, Sample
 from convreport.demo import scenes
 
 READERS = min(8, os.cpu_count() or 1)  # threads that read pictures
+KEPT = 512  # scenes that are drawn once while they are looked at several times: 23 MB
 ENDS = 1 << 16  # bytes of each end of a file that its digest rests on
 
 
@@ -79,11 +81,11 @@ class Scenes:
 
     def picture(self, number: int) -> Picture:
         """Drawn anew, the same on every machine."""
-        return self.shown(number, self.drawn(number))
+        return self.shown(number, scenes.scene(number, seed=scenes.EXAMPLES))
 
     def drawn(self, number: int) -> scenes.Scene:
-        """The scene itself."""
-        return scenes.scene(number, seed=scenes.EXAMPLES)
+        """The scene itself, with its masks; it is asked for more than once."""
+        return _drawn(number)
 
     def shown(self, number: int, drawn: scenes.Scene) -> Picture:
         """A scene as a picture."""
@@ -116,6 +118,11 @@ class Shown:
 
 
 Source = Files | Scenes | Shown
+
+
+@lru_cache(maxsize=KEPT)
+def _drawn(number: int) -> scenes.Scene:
+    return scenes.scene(number, seed=scenes.EXAMPLES)
 
 
 def _ends(path: Path) -> tuple[str, int, str]:

@@ -380,11 +380,13 @@
     await (awaited ??= firstTiles());
     const data = await load(box.dataset.source);
     const sheet = data.sheets[box.dataset.figure];
-    const units = sheet.units.map((facts) => ({ unit: facts.unit, facts, detects: data.detects?.[facts.unit] }));
-    const ways = orders(units, data.answers, box.dataset.number, box.dataset.prefix || "");
-    const groups = kinds(units, data);
     // One grid of a page has the short addresses; in the report, where many layers share a page, each has its own.
     const linked = box.hasAttribute("data-main") || !document.querySelector(".cr-units[data-main]");
+    // What units detect orders those whose patterns and pictures are shown; a kernel has nothing to do with it.
+    const detects = linked || box.dataset.figure === "crops" ? data.detects : null;
+    const units = sheet.units.map((facts) => ({ unit: facts.unit, facts, detects: detects?.[facts.unit] }));
+    const ways = orders(units, data.answers, box.dataset.number, box.dataset.prefix || "");
+    const groups = kinds(units, data);
     const anchor = box.dataset.anchor ?? "";
     let order = units;
 
