@@ -41,7 +41,7 @@ class Feed:
         """The model's outputs, flat, maps channels last, for a tensor of pictures; with `slopes` for gradients to follow."""
         torch = runtime.torch()
         fed = pictures.to(self.device, self.dtype).permute(0, 3, 1, 2)
-        fed = fed.contiguous() if self.dense else fed
+        fed = fed.contiguous() if self.contiguous else fed
         more = {
             key: torch.as_tensor(np.repeat(value, len(fed), 0), device=self.device)
             for key, value in self._values.items()
