@@ -18,18 +18,19 @@ def pytest_addoption(parser):
 
 
 def pytest_xdist_auto_num_workers(config):
-    """One worker more than cores for the whole suite, up to five, as each holds a TensorFlow: some always wait for a browser
-    or a process. One a core for the slow ones, which take much memory. None for a few tests picked by name.
+    """Two workers more than cores for the whole suite, up to six, as each holds a TensorFlow: some always wait for a browser,
+    a process or what another one makes. One a core for the slow ones, which take much memory. None for a few tests picked by
+    name.
     """
     if config.option.keyword or any("::" in word or word.endswith(".py") for word in config.args):
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, 4) if config.option.markexpr == "slow" else min(cores + 1, 5)
+    return min(cores, 4) if config.option.markexpr == "slow" else min(cores + 2, 6)
 
 
 # Files that take longest, which begin first: no worker is left alone with one at the end.
 LONGEST = (
-    "build", "wiring", "workers", "climbs", "faults", "cli", "inputs", "verify", "patterns", "site", "survey", "api",
+    "build", "wiring", "workers", "climbs", "campaign", "faults", "cli", "inputs", "verify", "patterns", "site", "survey", "api",
 )  # fmt: skip
 
 
@@ -80,13 +81,16 @@ def once(tmp_path_factory, name, make):
     return folder
 
 
-SMALL = ("--filters", "4", "--max-images", "3", "--max-examples", "96", "--preset", "draft")
+SMALL = (
+    "--filters", "4", "--max-images", "3", "--max-examples", "96", "--preset", "draft",
+    "--class-patterns", "face,flower,fish,house,owl,wheel,snail",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def small_atlas(tmp_path_factory):
-    """A draft of the demo with four filters a layer, three pictures and 96 scenes, built by the command; not to be changed by
-    a test.
+    """A draft of the demo with four filters a layer, seven class patterns, three pictures and 96 scenes, built by the command;
+    not to be changed by a test.
     """
 
     def make(folder):

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
+from uuid import uuid4
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from convreport.core.base.errors import UsageError
 from convreport.core.base.files import read_json, write_atomically
@@ -54,6 +55,29 @@ class Atlas:
         """One process at a time writes docs/ and site/; the store needs no lock."""
         with FileLock(str(self.cache / "lock")):
             yield
+
+    @contextmanager
+    def building(self) -> Iterator[None]:
+        """While this lasts, what is drawn belongs to no model yet, and is not to be pruned; several may build at once."""
+        self.is_building()
+        place = self.cache / "builds" / f"{uuid4().hex}.lock"
+        place.parent.mkdir(exist_ok=True)
+        with FileLock(str(place)):
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # Windows keeps a locked file; the next build deletes it
+                    place.unlink()
+
+    def is_building(self) -> bool:
+        """Is a build of this atlas under way? A killed one is not: its lock went with it, and its file is deleted here."""
+        for place in (self.cache / "builds").glob("*.lock"):
+            try:
+                with FileLock(str(place), timeout=0):
+                    place.unlink(missing_ok=True)
+            except Timeout:
+                return True
+        return False
 
     def claim(self, slug: str, name: str, source: str) -> None:
         """Give a model's place to a source; UsageError if another one has it, which would be silently replaced.

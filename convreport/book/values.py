@@ -102,6 +102,26 @@ class Chapter(Generic[F, H]):
     sheets: tuple[Sheet, ...] = ()
     highlights: H | None = None
 
+    @cached_property
+    def of_layer(self) -> Mapping[str | None, tuple[list[Drawing[F]], list[Failure]]]:
+        """The drawings and the failures about each layer, by path."""
+        return _sorted_by("layer", self)
+
+    @cached_property
+    def of_sample(self) -> Mapping[str | None, tuple[list[Drawing[F]], list[Failure]]]:
+        """The drawings and the failures about each picture, by slug."""
+        return _sorted_by("sample", self)
+
+
+def _sorted_by(key: str, chapter: Chapter[F, Any]) -> Mapping[str | None, tuple[list[Drawing[F]], list[Failure]]]:
+    """What a chapter says, by what it is about: of thousands of pages each asks for its own."""
+    found: dict[str | None, tuple[list[Drawing[F]], list[Failure]]] = {}
+    for drawing in chapter.drawings:
+        found.setdefault(getattr(drawing, key), ([], []))[0].append(drawing)
+    for failure in chapter.failures:
+        found.setdefault(getattr(failure, key), ([], []))[1].append(failure)
+    return found
+
 
 @dataclass(frozen=True)
 class Channels:

@@ -138,7 +138,7 @@ def _measure(rungs: Rungs, group: Hashable, subject: Subject, network: Opener) -
     for preset in LADDER:
         recipe = recipes.find(FOURIER.name, preset)
         more = recipe.steps * recipe.seeds * (recipe.largest / rough.largest) ** 2 / rough.steps
-        rungs.paces[group, preset] = pace * more
+        rungs.paces[group, preset] = pace * more * rungs.section.climbs
 
 
 def _keep_what_fits(ladders: Sequence[Rungs], preset: str, left: float) -> float:

@@ -29,6 +29,7 @@ PATHS = (
     "weights",
     "labels",
     "truth",
+    "masks",
     "input",
 )  # in a file, relative to that file
 
@@ -223,8 +224,8 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
     "max_examples": _whole, "layers": _words, "all_layers": _flag, "filters": _filters, "sections": _words,
     "skip": _words, "weights": _text, "preprocess": _text, "fit": _text, "templates": _path, "site_url": _text, "seed": _whole,
     "fresh": _flag, "strict": _flag, "options": _tables, "arch": _text, "no_top": _flag, "custom": _words,
-    "unsafe": _flag, "input_shape": _shape, "input": _words, "output": _text, "labels": _path, "truth": _path, "precision": _text,
-    "memory": _text, "budget": _text, "workers": _text, "dashboard": _flag, "recipes": _tables,
+    "unsafe": _flag, "input_shape": _shape, "input": _words, "output": _text, "labels": _path, "truth": _path, "masks": _path,
+    "precision": _text,     "memory": _text, "budget": _text, "workers": _text, "dashboard": _flag, "recipes": _tables,
 }  # fmt: skip
 _EXPECTED: dict[Callable[[Any], Any], str] = {
     _text: "a text", _words: "a text or a list of texts", _whole: "a whole number", _flag: "true or false",
@@ -262,6 +263,8 @@ def _check_values(said: Mapping[str, Any], mistakes: list[UsageError], *, at_han
     for name in ("labels", "truth"):
         if name in said and not said[name].expanduser().is_file():
             mistakes.append(UsageError(f"There is no file {said[name]}.", f"Check the path given with --{name}."))
+    if "masks" in said and not said["masks"].expanduser().exists():
+        mistakes.append(UsageError(f"There is nothing at {said['masks']}.", "Check the path given with --masks."))
     for name in ("max_images", "max_examples"):
         if said.get(name, 1) < 1:
             mistakes.append(UsageError(f"--{name.replace('_', '-')} must be at least 1, not {said[name]}."))

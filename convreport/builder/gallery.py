@@ -1,127 +1,32 @@
 """The pictures among which units find what they answer to: any number of files, drawn scenes, or the atlas's own."""
 
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from convreport.builder import masking
+from convreport.builder.masking import Masking
 from convreport.builder.plan import Plan
-from convreport.core.base.errors import ConvreportError, ImageError, ModelError
+from convreport.builder.sources import READERS, Files, Scenes, Shown, Source
+from convreport.core.base.errors import ConvreportError, ImageError, ModelError, UsageError
 from convreport.core.base.events import Emit, Event
-from convreport.core.base.files import digest
 from convreport.core.network.card import ModelCard
 from convreport.core.pictures import samples, truth
+from convreport.core.pictures.concepts import Concept, Labelled
 from convreport.core.pictures.sample import Picture, Sample
 from convreport.core.seam import Network
 from convreport.core.survey.conduct import conduct
+from convreport.core.survey.dissection import Dissection, dissect
 from convreport.core.survey.examples import PicturesAwayError, Survey
 from convreport.core.survey.shards import Here, Surveyor
-from convreport.demo import scenes
 
 SCENES = 2000  # drawn for the demo where nothing else is said
-READERS = min(8, os.cpu_count() or 1)  # threads that read pictures
+NO_MASKS = Masking()
 TRIED = 16  # files, one of which must be a picture
-ENDS = 1 << 16  # bytes of each end of a file that its digest rests on
-
-
-class Files:
-    """Picture files by their paths; what each shows is what a table says, or else the folder it lies in."""
-
-    def __init__(self, paths: Sequence[Path], table: Mapping[str, str] | None) -> None:
-        self._paths = paths
-        self._table = table
-        self.count = len(paths)
-        folders = len({path.parent for path in paths})
-        self._telling = table is not None or folders > 1  # one folder tells nothing of what a picture shows
-        self.words = f"{self.count:,} files" + (f" in {folders} folders" if folders > 1 else "")
-        with ThreadPoolExecutor(READERS) as pool:
-            self._ends = list(pool.map(_ends, paths))
-        self.digest = digest("files", self._ends, [self.said(number) for number in range(self.count)])
-
-    def name(self, number: int) -> str:
-        """The file's name without its ending."""
-        return self._paths[number].stem
-
-    def said(self, number: int) -> str:
-        """What --truth says of it, or its folder where there are several."""
-        return truth.of_file(self._paths[number], self._table) if self._telling else ""
-
-    def picture(self, number: int) -> Picture:
-        """Read from disk; ImageError with a reason."""
-        return samples.load(self._paths[number])
-
-    def here(self, number: int) -> bool:
-        """Is the file that was meant in its place on this machine?"""
-        return self._ends[number] == _ends(self._paths[number])
-
-    def file(self, number: int) -> bytes:
-        """The file as it is; empty where it is gone."""
-        try:
-            return self._paths[number].read_bytes()
-        except OSError:
-            return b""
-
-    def brought(self, number: int, data: bytes) -> Picture:
-        """Read from what was brought of it."""
-        with tempfile.TemporaryDirectory(prefix="convreport-") as folder:
-            file = Path(folder) / self._paths[number].name
-            file.write_bytes(data)
-            return samples.load(file)
-
-
-class Scenes:
-    """Drawn scenes of the demo, none of which its model was trained on."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self.words = f"{count:,} generated scenes"
-        self.digest = digest("scenes", scenes.EXAMPLES, count)
-
-    def name(self, number: int) -> str:
-        """Its class and number."""
-        return f"{self.said(number)} {number}"
-
-    def said(self, number: int) -> str:
-        """The class of its object."""
-        return scenes.CLASSES[number % len(scenes.CLASSES)]
-
-    def picture(self, number: int) -> Picture:
-        """Drawn anew, the same on every machine."""
-        drawn = scenes.scene(number, seed=scenes.EXAMPLES)
-        return Picture(self.name(number), drawn.pixels, mask=drawn.mask)
-
-
-class Shown:
-    """The pictures of the atlas themselves."""
-
-    def __init__(self, shown: Sequence[Sample]) -> None:
-        self._shown = shown
-        self._telling = len({one.said for one in shown}) > 1  # as with folders
-        self.count = len(shown)
-        self.words = f"the {self.count} picture{'s' if self.count != 1 else ''} of this atlas"
-        self.digest = digest("shown", [(one.digest, one.name, one.said) for one in shown])
-
-    def name(self, number: int) -> str:
-        """As it is called in the atlas."""
-        return self._shown[number].name
-
-    def said(self, number: int) -> str:
-        """What its user says it shows."""
-        return self._shown[number].said if self._telling else ""
-
-    def picture(self, number: int) -> Picture:
-        """As it was read for the atlas."""
-        one = self._shown[number]
-        return Picture(one.name, one.pixels, one.planes, one.said, raw=one.raw)
-
-
-Source = Files | Scenes | Shown
 
 
 @dataclass
@@ -133,7 +38,9 @@ class Gallery:
     scratch: Path
     fresh: bool = False
     away: Mapping[int, bytes] | None = None  # on a machine that may not have the files: those that were brought
+    masking: Masking = NO_MASKS
     _surveys: dict[tuple[str, ...], Survey | ConvreportError] = field(default_factory=dict)
+    _dissections: dict[tuple[tuple[str, ...], int], Dissection | ConvreportError] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -169,6 +76,26 @@ class Gallery:
                 ahead += [pool.submit(self._sample, number) for number in islice(waiting, 1)]
                 yield sample
 
+    @property
+    def concepts(self) -> tuple[Concept, ...]:
+        """What their masks mark."""
+        return self.masking.concepts
+
+    @property
+    def masked(self) -> Sequence[int]:
+        """The numbers of those that have masks."""
+        return self.masking.masked
+
+    @property
+    def masks(self) -> str:
+        """Names all masks."""
+        return self.masking.digest
+
+    def labelled(self, numbers: Iterable[int]) -> Iterator[Labelled | ImageError]:
+        """These pictures with their masks, in order; ImageError for what cannot be read."""
+        with ThreadPoolExecutor(READERS) as pool:
+            yield from pool.map(self._labelled, self._at_hand(numbers))
+
     def survey(self, net: Network, layers: Sequence[str], fit: str) -> Survey:
         """Show all of them to the network; what was surveyed before in just this way is read back."""
         return self.survey_by(Here(net), net.card, net.rests_on, layers, fit)
@@ -188,13 +115,32 @@ class Gallery:
             raise found
         return found
 
+    def dissect(self, net: Network, layers: Sequence[str], fit: str, most: int) -> Dissection:
+        """Find what units detect, once for these layers."""
+        return self.dissect_by(Here(net), net.card, layers, fit, most)
+
+    def dissect_by(self, surveyor: Surveyor, card: ModelCard, layers: Sequence[str], fit: str, most: int) -> Dissection:
+        """The same, by whoever has the network."""
+        asked = tuple(layers), most
+        if asked not in self._dissections:
+            try:
+                self._dissections[asked] = dissect(self, card, surveyor, layers, fit, most, self.emit)
+            except (ImageError, ModelError) as error:
+                self._dissections[asked] = error
+        found = self._dissections[asked]
+        if isinstance(found, ConvreportError):
+            raise found
+        return found
+
     def abroad(self, brought: Mapping[int, bytes]) -> "Gallery":
         """What is sent to another process: it tells nobody anything, and knows what was surveyed so far."""
         return replace(self, emit=_unheard, scratch=Path(), away=dict(brought))
 
     def files(self, numbers: Iterable[int]) -> dict[int, bytes]:
-        """The files as they are; of other sources there are none."""
-        return {number: self.source.file(number) for number in numbers} if isinstance(self.source, Files) else {}
+        """The files as they are, with those of their masks; of other sources there are none."""
+        asked = list(numbers)
+        own = {number: self.source.file(number) for number in asked} if isinstance(self.source, Files) else {}
+        return own | {name: data for number in asked for name, data in self.masking.files(number).items()}
 
     def _at_hand(self, numbers: Iterable[int]) -> Iterable[int]:
         """The numbers, all of whose pictures can be read here; PicturesAwayError names those that cannot."""
@@ -208,12 +154,29 @@ class Gallery:
 
     def _sample(self, number: int) -> Sample | None:
         try:
-            if self.away and number in self.away and isinstance(self.source, Files):
-                one = self.source.brought(number, self.away[number])
-            else:
-                one = self.source.picture(number)
+            return self._shown(number, self._picture(number))
         except ImageError:
             return None
+
+    def _labelled(self, number: int) -> Labelled | ImageError:
+        try:
+            if isinstance(self.source, Scenes):
+                drawn = self.source.drawn(number)
+                return Labelled(self._shown(number, self.source.shown(number, drawn)), masking.planes_of(drawn))
+            one = self._picture(number)
+            return Labelled(
+                self._shown(number, one),
+                self.masking.planes(number, (one.pixels.shape[0], one.pixels.shape[1]), self.away),
+            )
+        except ImageError as error:
+            return ImageError(f"{self.name(number)}: {error.message}")
+
+    def _picture(self, number: int) -> Picture:
+        if self.away and number in self.away and isinstance(self.source, Files):
+            return self.source.brought(number, self.away[number])
+        return self.source.picture(number)
+
+    def _shown(self, number: int, one: Picture) -> Sample:
         return Sample(one.name, str(number), "", one.pixels, one.planes, self.said(number), raw=one.raw, mask=one.mask)
 
 
@@ -226,7 +189,14 @@ def gallery(plan: Plan, shown: Sequence[Sample], scratch: Path, emit: Emit) -> G
 
     ImageError where nothing is named, or none of the first files can be read: that costs nothing yet.
     """
-    found = Gallery(_source(plan, shown), emit, scratch, fresh=plan.fresh)
+    source = _source(plan, shown)
+    found = Gallery(source, emit, scratch, fresh=plan.fresh, masking=_masking(plan, source))
+    tried = list(found.labelled(found.masked[:TRIED])) if plan.masks is not None else []
+    if tried and all(isinstance(one, ImageError) for one in tried):
+        raise ImageError(
+            f"None of the first {len(tried)} pictures with masks can be read: {tried[0]}.",
+            "A mask is a gray or palette image in the shape of its picture, upright; labels.txt beside it names the numbers.",
+        )
     if plan.examples and not any(sample is not None for sample in found.samples(range(min(found.count, TRIED)))):
         raise ImageError(
             f"None of the first {min(found.count, TRIED)} files given with --examples can be read as a picture.",
@@ -249,16 +219,14 @@ def _source(plan: Plan, shown: Sequence[Sample]) -> Source:
     return Shown(shown[: plan.max_examples or None])
 
 
-def _ends(path: Path) -> tuple[str, int, str]:
-    """What a file's digest rests on: its name, size and both ends; reading ten thousand whole would take minutes."""
-    try:
-        size = path.stat().st_size
-        state = blake2b(digest_size=16)
-        with path.open("rb") as file:
-            state.update(file.read(ENDS))
-            if size > 2 * ENDS:
-                file.seek(-ENDS, os.SEEK_END)
-            state.update(file.read(ENDS))
-    except OSError:  # it is told of when its turn comes
-        return path.name, -1, ""
-    return path.name, size, state.hexdigest()
+def _masking(plan: Plan, source: Source) -> Masking:
+    """The masks of a plan's examples: what --masks names, else those of scenes, else none."""
+    if isinstance(source, Scenes):
+        if plan.masks is not None:
+            raise UsageError("--masks belongs to pictures of your own.", "Name them with --images or --examples.")
+        return masking.of_scenes(source.count)
+    if plan.masks is None:
+        return Masking()
+    if isinstance(source, Files):
+        return masking.given(plan.masks, [str(path) for path in source.paths], "--examples")
+    return masking.given(plan.masks, source.paths, "--images")

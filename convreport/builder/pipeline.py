@@ -1,12 +1,13 @@
 """The whole build on one page: a Plan in, an atlas on disk and events out."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from convreport.book.comparison import folder
 from convreport.book.folder import Atlas
-from convreport.builder import gallery, hands, model, pictures, publishing, recall, settings
+from convreport.book.values import Book
+from convreport.builder import gallery, hands, model, pictures, publishing, recall, settings, stock
 from convreport.builder.budget import draw_within
 from convreport.builder.drawing import Studio, draw_sections
 from convreport.builder.plan import Plan
@@ -19,10 +20,11 @@ from convreport.core.drawing.scope import Scope
 from convreport.core.drawing.store import Store
 from convreport.core.network import layers, units
 from convreport.core.network.card import ModelCard
-from convreport.sections.shelf import chosen, shelf
+from convreport.sections.shelf import ContradictionError, chosen, shelf, telling
 from convreport.share import report
 from convreport.site import docs, pages
 from convreport.site import mkdocs as site
+from convreport.site.page import Page
 from convreport.workers.foreman import LostError
 
 
@@ -47,11 +49,13 @@ def build_all(plans: Sequence[Plan], emit: Emit, *, command: str = "") -> events
             model.name_of(plan)  # nor does a mistyped model
     atlas = Atlas.open(first.out, create=True)
     site.move(atlas, first.site_url)  # a mistake in it is told before anything is drawn
-    counts = []
-    with hands.Pool(first.workers, first.memory, emit, dashboard=first.dashboard) as pool:
+    counts, fresh = [], set()
+    with atlas.building(), hands.Pool(first.workers, first.memory, emit, dashboard=first.dashboard) as pool:
         for plan in plans:
             try:
-                counts.append(_draw(plan, atlas, pool, emit, command))
+                slug, numbers = _draw(plan, atlas, pool, emit, command)
+                counts.append(numbers)
+                fresh.add(slug)
             except LostError:
                 raise  # nobody would draw the next one either
             except ConvreportError as error:
@@ -61,15 +65,15 @@ def build_all(plans: Sequence[Plan], emit: Emit, *, command: str = "") -> events
                 counts.append((0, 0, 1))
     with atlas.locked():
         _prune(atlas, Store(atlas.cache))
-        index = make_site(atlas, first.templates, emit)
-    new, reused, failed = (sum(numbers) for numbers in zip(*counts, strict=True))
+        index = make_site(atlas, first.templates, emit, fresh)
+    new, reused, failed = (sum(some) for some in zip(*counts, strict=True))
     built = events.Built(str(index), new, reused, failed, time.monotonic() - started)
     emit(built)
     return built
 
 
-def _draw(plan: Plan, atlas: Atlas, pool: hands.Pool, emit: Emit, command: str) -> tuple[int, int, int]:
-    """Draw what is missing of one model, and publish it; how many drawings are new, reused, failed."""
+def _draw(plan: Plan, atlas: Atlas, pool: hands.Pool, emit: Emit, command: str) -> tuple[str, tuple[int, int, int]]:
+    """Draw what is missing of one model, and publish it; its slug, and how many drawings are new, reused, failed."""
     store = Store(atlas.cache)
     found = model.find(plan, atlas, emit, unknown=lambda: pool.prepare(plan))
     scope = covered(plan, found.card, emit, atlas.cache)
@@ -80,7 +84,7 @@ def _draw(plan: Plan, atlas: Atlas, pool: hands.Pool, emit: Emit, command: str) 
     with atlas.locked():
         publishing.publish(atlas, store, scope, plan.sections, drawn, command, settings.published(plan))
         recall.remember(atlas, scope.card.slug, plan)
-    return count([one for section in drawn for one in section.drawn])
+    return scope.card.slug, count([one for section in drawn for one in section.drawn])
 
 
 def covered(plan: Plan, card: ModelCard, emit: Emit, scratch: Path) -> Scope:
@@ -95,20 +99,49 @@ def covered(plan: Plan, card: ModelCard, emit: Emit, scratch: Path) -> Scope:
     return Scope(card, shown, choice, plan.seed, chosen_layers, plan.fit, plan.precision, plan.recipes, found)
 
 
-def make_site(atlas: Atlas, templates: Path | None, emit: Emit) -> Path:
-    """Pages and site from what atlas.json holds; needs no framework. Returns the site's first page."""
+def make_site(atlas: Atlas, templates: Path | None, emit: Emit, fresh: Container[str] = ()) -> Path:
+    """Pages and site from what atlas.json holds; needs no framework. Returns the site's first page.
+
+    A book that contradicts itself is left out, unless it is among the slugs in `fresh`, of this build: then the fault is ours.
+    """
     found = shelf(atlas)
-    for error in (*found.outdated, *found.damaged):
-        emit(events.Warned(f"Left out: {error.message}", error.hint))
-    reports, told = report.lay(atlas, found.books, templates)
-    for line in told:
-        emit(events.Warned(line))
-    written = pages.compose(found.books, templates, reports, folder.all_of(atlas.docs))
+    for left in (*found.outdated, *found.damaged):
+        emit(events.Warned(f"Left out: {left.message}", left.hint))
+    books = found.books
+    try:
+        written = _written(atlas, books, templates, emit)
+    except ConvreportError:
+        raise
+    except Exception:
+        faults = {book.slug: fault for book in books if (fault := _contradiction(atlas, book, templates))}
+        if not faults or any(slug in fresh for slug in faults):
+            raise
+        for fault in faults.values():
+            emit(events.Warned(f"Left out: {fault.message}", fault.hint))
+        books = tuple(book for book in books if book.slug not in faults)
+        written = _written(atlas, books, templates, emit)
     docs.write(written, atlas.docs, atlas.cache)
     if site.is_stale(atlas):
         emit(events.SiteStarted(len(written)))
-        site.build(atlas, found.books)
+        site.build(atlas, books)
     return atlas.site / "index.html"
+
+
+def _written(atlas: Atlas, books: Sequence[Book], templates: Path | None, emit: Emit) -> list[Page]:
+    reports, told = report.lay(atlas, books, templates)
+    for line in told:
+        emit(events.Warned(line))
+    return pages.compose(books, templates, reports, folder.all_of(atlas.docs))
+
+
+def _contradiction(atlas: Atlas, book: Book, templates: Path | None) -> ContradictionError | None:
+    try:
+        with telling(book):
+            report.lay(atlas, [book], templates)
+            pages.compose([book], templates)
+    except ContradictionError as error:
+        return error
+    return None
 
 
 def remove(atlas: Atlas, name: str, emit: Emit) -> Path:
@@ -128,5 +161,4 @@ def _prune(atlas: Atlas, store: Store) -> None:
     """Forget what no model refers to any more; nothing while a model cannot be asked."""
     found = shelf(atlas)
     if not found.damaged:
-        kept = {key for one in folder.all_of(atlas.docs) for key in one.drawn}
-        store.prune(found.referred | kept)
+        store.prune(stock.referred(atlas, found))

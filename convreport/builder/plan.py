@@ -52,6 +52,7 @@ class Plan:
     input_shape: str | None = None
     labels: Path | None = None
     truth: Path | None = None
+    masks: Path | None = None
     precision: Precision = "auto"
     memory: int = 0
     budget: float = 0.0

@@ -107,7 +107,7 @@ class Press:
         kind: FigureKind = "map" if boxes else "pattern"
 
         def make() -> bytes:
-            tiles = [self._store.picture(name)[..., :3] for name in names]
+            tiles = _of_one_depth([self._store.picture(name) for name in names])
             if boxes:
                 cut = zip(tiles, boxes, strict=True)
                 tiles = [tile[top : top + high, left : left + wide] for tile, (top, left, high, wide) in cut]
@@ -223,14 +223,20 @@ class Press:
         """The tiles as one array; smaller ones are enlarged by whole steps and centred."""
         height = max(figure.size[0] for figure in figures)
         width = max(figure.size[1] for figure in figures)
-        tiles = np.zeros((len(figures), height, width, 3), np.uint8)
-        for index, figure in enumerate(figures):
-            tile = self._store.picture(figure.picture)[..., :3]
+        stored = _of_one_depth([self._store.picture(figure.picture) for figure in figures])
+        tiles = np.zeros((len(figures), height, width, stored[0].shape[2]), np.uint8)
+        for index, tile in enumerate(stored):
             factor = max(1, min(height // tile.shape[0], width // tile.shape[1]))
             tile = tile.repeat(factor, 0).repeat(factor, 1)
             top, left = (height - tile.shape[0]) // 2, (width - tile.shape[1]) // 2
             tiles[index, top : top + tile.shape[0], left : left + tile.shape[1]] = tile
         return tiles
+
+
+def _of_one_depth(tiles: Sequence[Pixels]) -> list[Pixels]:
+    """All with transparency, or where some have none, all without."""
+    least = min(tile.shape[2] for tile in tiles)
+    return [tile if tile.shape[2] == least else pixels.on_white(tile) for tile in tiles]
 
 
 def _failure(drawn: Drawn) -> Failure:

@@ -19,6 +19,7 @@ OF_FILES = (
     "arch",
     "labels",
     "truth",
+    "masks",
 )  # said as they were, or as whole paths where they name a file
 LEFT_OUT = ("sections", "at_hand", "fresh", "strict", "templates", "site_url", "out", "workers", "dashboard")
 

@@ -24,6 +24,8 @@ def published(plan: Plan) -> dict[str, Any]:
     for name in ("weights", "labels", "truth"):
         if shown[name] is not None:
             shown[name] = Path(shown[name]).name
+    if plan.masks is not None:
+        shown["masks"] = "DIR" if plan.masks.is_dir() else plan.masks.name
     unsaid = {name for name in ("memory", "budget", "max_examples") if not shown[name]}
     return {
         key: to_json(value)

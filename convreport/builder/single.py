@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from convreport.builder.model import load
+from convreport.builder.pictures import look_at
 from convreport.builder.plan import Plan
 from convreport.core.ascent import recipes
 from convreport.core.ascent.objectives import Objective, channel, logit
@@ -30,15 +31,16 @@ def draw(plan: Plan, layer: str, unit: str, size: int, to: Path) -> str:
 
     Raises UsageError for an unknown layer, a unit out of range, or a file that no picture can be written to.
     """
-    recipe = sized(recipes.find(plan.recipe, plan.preset, plan.recipes), size)
+    recipe = _recipe(plan, size)
     if to.suffix.lower() not in FORMATS:
         raise UsageError(f"No picture can be written to {to}.", f"Its name must end in {', '.join(FORMATS)}.")
     loaded = load(plan)
+    recipe = _measured(recipe, plan, loaded.card)
     objective, name = _objective(loaded.card, layer, unit)
     ascent = loaded.network(Means(plan.precision, None, plan.memory)).ascend([objective], recipe, plan.seed)
     facts = tiles.facts(ascent, 0)
     try:
-        write_atomically(to, pixels.encode_as(pixels.in_colour(ascent.pictures[0]), to.suffix.lower()))
+        write_atomically(to, pixels.encode_as(tiles.shown(ascent, 0), to.suffix.lower()))
     except OSError as error:
         raise UsageError(f"{to} cannot be written ({error.strerror}).", "Choose another place with -o.") from None
     rank = f", rank {facts.rank} of {facts.among}" if facts.rank is not None else ""
@@ -50,20 +52,34 @@ def draw(plan: Plan, layer: str, unit: str, size: int, to: Path) -> str:
 def tiles_of(
     plan: Plan, layer: str, units: Sequence[str], size: int
 ) -> tuple[tuple[Pixels, ...], tuple[str, ...], tuple[str, ...]]:
-    """The patterns of some units or classes, uint8 (height, width, 3), what each is, and what it is worth, in words.
+    """The patterns of some units or classes, uint8 (height, width, 3, or 4 of a recipe with transparency), what each is, and
+    what it is worth, in words.
 
     UsageError for an unknown layer or unit.
     """
-    recipe = sized(recipes.find(plan.recipe, plan.preset, plan.recipes), size)
+    recipe = _recipe(plan, size)
     loaded = load(plan)
+    recipe = _measured(recipe, plan, loaded.card)
     wanted = [_objective(loaded.card, layer, unit) for unit in units]
     net, pictures, verdicts = loaded.network(Means(plan.precision, None, plan.memory)), [], []
     for first in range(0, len(wanted), tiles.USUAL_BATCH):
         some = wanted[first : first + tiles.USUAL_BATCH]
         ascent = net.ascend([objective for objective, _ in some], recipe, plan.seed)
-        pictures += [pixels.in_colour(one) for one in ascent.pictures]
+        pictures += [tiles.shown(ascent, place) for place in range(len(some))]
         verdicts += [tiles.facts(ascent, place).verdict for place in range(len(some))]
     return tuple(pictures), tuple(name for _, name in wanted), tuple(verdicts)
+
+
+def _recipe(plan: Plan, size: int) -> Recipe:
+    return sized(recipes.find(plan.recipe, plan.preset, plan.recipes), size)
+
+
+def _measured(recipe: Recipe, plan: Plan, card: ModelCard) -> Recipe:
+    """With the spectrum of the plan's pictures, where the recipe asks for one."""
+    if recipe.parameters != "phases":
+        return recipe
+    _, shown = look_at(plan, card, lambda event: None)
+    return tiles.measured(recipe, card, shown, plan.fit)
 
 
 def sized(recipe: Recipe, size: int) -> Recipe:

@@ -93,6 +93,7 @@ def build(
     output: options.Output = None,
     labels: options.Labels = None,
     truth: options.Truth = None,
+    masks: options.Masks = None,
     preprocess: options.Preprocess = None,
     fit: options.Fit = None,
     budget: options.Budget = None,
@@ -140,6 +141,9 @@ def draw(
     precision: options.Precision = None,
     memory: options.Memory = None,
     seed: options.Seed = None,
+    images: Annotated[
+        Optional[list[str]], typer.Option(help="Pictures whose spectrum the recipe maco takes; repeatable.")
+    ] = None,
     weights: options.Weights = None,
     arch: options.Arch = None,
     no_top: options.NoTop = None,
@@ -201,6 +205,7 @@ def doctor(
     max_images: options.MaxImages = None,
     examples: options.Examples = None,
     max_examples: options.MaxExamples = None,
+    masks: options.Masks = None,
     layers: options.Layers = None,
     all_layers: options.AllLayers = None,
     filters: options.Filters = None,
@@ -208,22 +213,26 @@ def doctor(
     skip: options.Skip = None,
     set_: options.Set = None,
     forecast: options.Forecast = False,
+    within: options.Within = "2m",
 ) -> None:
     """Load MODEL and say what convreport understood: wiring, inputs, preprocessing and why, outputs, what will be drawn."""
-    words = said(locals(), "forecast")
+    words = said(locals(), "forecast", "within")
     from convreport.builder.model import load
     from convreport.builder.promises import promises
     from convreport.cli import console
+    from convreport.core.base import amounts
 
     with sentences():
         plan = _plan(words)
+        limit = amounts.seconds(within, "--within")
         loaded = load(plan)
         console.show_diagnosis(loaded.card, promises(plan, loaded.card))
         if forecast:
             from convreport.builder.forecast import forecast as foresee
             from convreport.core.seam import Means
 
-            console.show_costs(foresee(plan, loaded.card, loaded.network(Means(plan.precision, None, plan.memory))))
+            network = loaded.network(Means(plan.precision, None, plan.memory))
+            console.show_costs(foresee(plan, loaded.card, network, limit))
 
 
 @app.command()

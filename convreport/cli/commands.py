@@ -134,7 +134,9 @@ def publish(
 
     with sentences():
         atlas = Atlas.open(folder, create=False)
-        offer = pages.prepare(atlas, remote, branch, stale=built.is_stale(atlas))
+        with atlas.locked():
+            stale = built.is_stale(atlas)
+        offer = pages.prepare(atlas, remote, branch, stale=stale)
         console.say(f"{offer.files} files, {offer.bytes / 1e6:.1f} MB, to {offer.branch} of {offer.url}")
         console.say(f"address: {offer.address or 'what that server makes of the branch'}")
         if dry_run:
@@ -255,7 +257,8 @@ def check(
         book = shelf.chosen(atlas, model)
         asked = judging.thresholds(table("check", config), "[check]") | judging.thresholds(more, "check")
         before = shelf.baseline(baseline) if baseline is not None else None
-        results = judging.check(book, asked, before) + changed.check(atlas, book, asked, before)
+        with shelf.telling(book):
+            results = judging.check(book, asked, before) + changed.check(atlas, book, asked, before)
         console.say(judging.FORMATS[form](results, book.slug))
         if any(one.outcome != "passed" for one in results):
             raise typer.Exit(1)

@@ -144,14 +144,17 @@ def show_costs(costs: Sequence[Cost]) -> None:
         "in all", *(sum(getattr(one, key) for one in costs) for key in ("drawings", "seconds", "bytes", "files"))
     )
     for one in (*costs, whole):
+        known = one.seconds > 0
         table.add_row(
             f"  {escape(one.name)}",
             f"{one.drawings:,}",
-            in_words(one.seconds),
-            f"{one.bytes / 1e6:.1f}",
+            in_words(one.seconds) if known else "?",
+            f"{one.bytes / 1e6:.1f}" if known else "?",
             f"{one.files:,}",
         )
     console.print(table)
+    for one in (one for one in costs if one.lack):
+        console.print(f"[yellow]note[/] {escape(one.name)}: {escape(one.lack)}")
 
 
 def show_finding(what: str, said: str, agrees: bool | None) -> None:

@@ -55,6 +55,10 @@ Skip = Annotated[Optional[str], typer.Option(help="Not these sections, by comma.
 Truth = Annotated[
     Optional[Path], typer.Option(help="What pictures show, a CSV of file,label. [default: the folders they are in]")
 ]
+Masks = Annotated[
+    Optional[Path],
+    typer.Option(help="What is where in the examples: a folder with a label image for each, or a COCO file (.json)."),
+]
 Fit = Annotated[Optional[str], typer.Option(help="How pictures meet the input: stretch, crop, pad. [default: stretch]")]
 Set = Annotated[
     Optional[list[str]], typer.Option("--set", help="SECTION.OPTION=VALUE; `convreport sections` lists them.")
@@ -68,12 +72,13 @@ SiteUrl = Annotated[
 Forecast = Annotated[
     bool, typer.Option("--forecast", help="Draw a little of each section, and say what all of it would cost.")
 ]
+Within = Annotated[str, typer.Option(help="Time for --forecast, such as 30s or 10m; more makes it truer.")]
 
 # How patterns are drawn
 RecipeName = Annotated[
     Optional[str],
     typer.Option(
-        help="How patterns are made: fourier, book, keras-example, multiscale, jitter, or your own. [default: fourier]"
+        help="How patterns are made: fourier, maco, book, keras-example, multiscale, jitter, or your own. [default: fourier]"
     ),
 ]
 Preset = Annotated[Optional[str], typer.Option(help="Of fourier: draft, standard, high. [default: standard]")]

@@ -94,8 +94,12 @@ class Network(Protocol):
         """The weights by which a convolution or dense layer mixes channels; None for a layer of another kind."""
         ...
 
-    def observe(self, planes: Array, layers: Sequence[str], *, raw: bool = False) -> Mapping[str, Responses]:
-        """What the units of `layers` answer to pictures as `read` gives them, some dozens at a time."""
+    def observe(
+        self, planes: Array, layers: Sequence[str], *, raw: bool = False, settled: bool = False
+    ) -> Mapping[str, Responses]:
+        """What the units of `layers` answer to pictures as `read` gives them, some dozens at a time; `settled` where very many
+        will follow and the weights stay as they are.
+        """
         ...
 
     def settled(self, layers: Sequence[str], plain: Sequence[str] = ()) -> Answering:

@@ -52,7 +52,8 @@ def compare(old: Wanted, new: Wanted, home: Path | None, emit: Emit, *, fresh: b
     found = None if fresh else folder.read(atlas.docs, slug)
     reused = found is not None and found.key == key
     if found is None or not reused:
-        comparison, pictures = _made(before, now, told, emit)
+        with first.atlas.building(), second.atlas.building():
+            comparison, pictures = _made(before, now, told, emit)
         with atlas.locked():
             found = folder.write(atlas.docs, replace(comparison, slug=slug, key=key), pictures)
     with atlas.locked():

@@ -11,7 +11,10 @@ from convreport.core.drawing.drawn import SectionDrawn
 from convreport.core.drawing.figures import PageKind, Subject
 from convreport.core.drawing.scope import Scope
 from convreport.core.drawing.store import Record, StoredFigure
+from convreport.core.network.layers import paths
 from convreport.core.seam import Network
+from convreport.core.survey.shards import Surveyor
+from convreport.sections.shared.surveyed import surveyed_layers
 from convreport.sections.telling import (
     Alert,
     Cell,
@@ -101,9 +104,25 @@ class Section(ABC, Generic[F, H]):
         """What may be drawn together: by layer for ascent, by picture for Grad-CAM; all, where nothing is said."""
         return None
 
+    @property
+    def climbs(self) -> int:
+        """How many pictures of an ascent a subject takes, about; asked only of sections with a recipe."""
+        return 1
+
     def silence(self, scope: Scope) -> str:
         """Why there is nothing to draw, in one sentence; asked only where `subjects` is empty."""
         return ""
+
+    def prepare(self, scope: Scope, surveyor: Surveyor, rests_on: str) -> None:
+        """Have passes over the examples made by whoever has the network, before it is drawn elsewhere; what comes of them is
+        kept with the examples. Asked of sections that ask for `observe`: they rest on the survey unless they say otherwise.
+        """
+        if scope.examples is not None:
+            scope.examples.survey_by(surveyor, scope.card, rests_on, paths(surveyed_layers(scope)), scope.fit)
+
+    def passes(self, scope: Scope) -> int:
+        """How many pictures it shows to the network in passes of its own, beside the survey, each counted once."""
+        return 0
 
     @abstractmethod
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[figures.Drawing]:

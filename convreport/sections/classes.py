@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from convreport.book.values import Book, Drawing
-from convreport.core.ascent import recipes
 from convreport.core.ascent.objectives import logit
 from convreport.core.drawing import figures
 from convreport.core.drawing.figures import PageKind, Subject
@@ -59,7 +58,7 @@ class Classes(Section[ClassFacts, None]):
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The asked classes; under `auto` all of a few, else a handful and for each picture the one predicted for it."""
         card = scope.card
-        recipes.find(self.recipe, self.preset, scope.recipes)
+        tiles.check(scope, self.recipe, self.preset)
         if card.head == "none" or self.which == ("none",):
             return []
         if self.which == ("all",) or (self.which == ("auto",) and card.classes <= FEW):
@@ -98,7 +97,7 @@ class Classes(Section[ClassFacts, None]):
         card = scope.card
         classes = [_class_of(subject, scope, net) for subject in batch]
         distinct = list(dict.fromkeys(classes))
-        recipe = recipes.find(self.recipe, self.preset, scope.recipes)
+        recipe = tiles.recipe_of(scope, self.recipe, self.preset)
         ascent = net.ascend([logit(index) for index in distinct], recipe, scope.seed)
         names = [f"Pattern that excites the class {card.label(index).name}" for index in distinct]
         made = dict(zip(distinct, tiles.drawings(ascent, names, recipe, self.preset), strict=True))

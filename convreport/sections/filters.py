@@ -7,7 +7,6 @@ from math import isqrt
 from typing import Any, ClassVar
 
 from convreport.book.values import Book, Drawing, Mosaic
-from convreport.core.ascent import recipes
 from convreport.core.ascent.objectives import channel
 from convreport.core.base.numbers import short
 from convreport.core.drawing import figures
@@ -96,7 +95,7 @@ class Filters(Section[PatternFacts, Patterns]):
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The chosen units of the chosen layers that are stacks of maps."""
-        recipes.find(self.recipe, self.preset, scope.recipes)
+        tiles.check(scope, self.recipe, self.preset)
         shown = layers.shown(scope.card, scope.chosen)
         must_exist(scope.units, shown)
         return [
@@ -126,7 +125,7 @@ class Filters(Section[PatternFacts, Patterns]):
         unit has anywhere on it, to be compared with what it has on pictures.
         """
         objectives = [channel(subject.layer or "", subject.unit or 0) for subject in batch]
-        recipe = recipes.find(self.recipe, self.preset, scope.recipes)
+        recipe = tiles.recipe_of(scope, self.recipe, self.preset)
         ascent = net.ascend(objectives, recipe, scope.seed)
         names = [f"Pattern that excites unit {subject.unit} of {subject.layer}" for subject in batch]
         peaks = net.peaks(ascent.pictures, batch[0].layer or "", [subject.unit or 0 for subject in batch])

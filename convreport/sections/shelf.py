@@ -1,12 +1,15 @@
 """The books of an atlas, read with the types of the sections that are registered."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import extract_tb
 
 from convreport.book.folder import Atlas
 from convreport.book.reader import FILE, OtherFormatError, read
 from convreport.book.values import Book
-from convreport.core.base.errors import UsageError, did_you_mean
+from convreport.core.base.errors import ConvreportError, UsageError, did_you_mean
 from convreport.sections import kinds
 
 
@@ -58,3 +61,23 @@ def chosen(atlas: Atlas, name: str = "") -> Book:
 def baseline(path: Path) -> Book:
     """An atlas.json, or the only model of an atlas, to compare with; UsageError if it is none."""
     return chosen(Atlas.open(path, create=False)) if path.is_dir() else read(path, kinds)
+
+
+class ContradictionError(UsageError):
+    """A book whose values have the right types and do not fit each other."""
+
+
+@contextmanager
+def telling(book: Book) -> Iterator[None]:
+    """Around what is told of a book that was read: whatever stumbles over its values, ContradictionError says where."""
+    try:
+        yield
+    except ConvreportError:
+        raise
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, AssertionError, RuntimeError) as error:
+        place = extract_tb(error.__traceback__)[-1]
+        why = f"{type(error).__name__}: {error}; {Path(place.filename).name}, line {place.lineno}"
+        raise ContradictionError(
+            f"The {FILE} of {book.name} contradicts itself ({why}).",
+            "Build its model again: what is in the cache is not drawn again.",
+        ) from error

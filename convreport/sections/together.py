@@ -1,6 +1,6 @@
 """What all sections together tell of a book."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,6 +11,10 @@ from convreport.core.pictures.samples import unique_slug
 from convreport.sections import registry
 from convreport.sections.telling import Alert, Cell, Line, Result, Rule, Shift
 
+MOST_ANSWERS, LEAST_ANSWERS = (
+    25_000,
+    12,
+)  # of channels to pictures, about 20 bytes each; to so many pictures in any case
 MOST_LONE = 100  # pages of classes that nothing but a pattern is known of
 
 
@@ -113,7 +117,13 @@ def layer_data(book: Book, layer: str) -> dict[str, Any]:
     found: dict[str, Any] = {"name": layer, "sheets": sheets, "answers": []}
     for kind in registry().values():
         found |= kind.layer_data(book, layer)
-    return found
+    return found | _some_of(found["answers"])
+
+
+def _some_of(answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The answers to as many pictures as do not hold up the tiles of the layer's page, and to how many others there are."""
+    shown = max(LEAST_ANSWERS, MOST_ANSWERS // max((one["channels"] for one in answers), default=1))
+    return {"answers": answers[:shown], "unshown": len(answers) - shown} if len(answers) > shown else {}
 
 
 def _plain(chapter: Chapter[Any, Any], layer: str) -> list[dict[str, Any]]:

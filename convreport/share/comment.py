@@ -55,7 +55,7 @@ def contact(atlas: Atlas, book: Book) -> Pixels:
 def _square(picture: Pixels) -> Pixels:
     side = min(picture.shape[:2])
     top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
-    return pixels.resize_picture(picture[top : top + side, left : left + side, :3], TILE, TILE)
+    return pixels.resize_picture(pixels.on_white(picture[top : top + side, left : left + side]), TILE, TILE)
 
 
 def _row(title: str, tiles: Sequence[Pixels]) -> Pixels:

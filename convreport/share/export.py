@@ -6,7 +6,7 @@ from pathlib import Path
 from convreport.book.folder import Atlas
 from convreport.core.base.errors import UsageError, did_you_mean
 from convreport.core.base.files import write_atomically
-from convreport.sections.shelf import chosen
+from convreport.sections.shelf import chosen, telling
 from convreport.share import bundle, comment, report
 
 FORMATS = ("html", "zip", "md", "images")
@@ -29,13 +29,14 @@ def export(
         return _written(place, lambda: bundle.site_zip(atlas, place))
     book = chosen(atlas, model)
     place = to or Path(book.slug + ENDINGS[form])
-    if form == "html":
-        return _written(place, lambda: write_atomically(place, report.one_file(atlas, book, top=top, limit=limit)))
-    if form == "md":
-        return _written(place, lambda: comment.summarize(atlas, book, place))
-    if place.is_file() or (place.is_dir() and any(place.iterdir())):
-        raise UsageError(f"{place} is there already.", "Name a new or empty folder with -o.")
-    return _written(place, lambda: bundle.pictures(atlas, book, place))
+    with telling(book):
+        if form == "html":
+            return _written(place, lambda: write_atomically(place, report.one_file(atlas, book, top=top, limit=limit)))
+        if form == "md":
+            return _written(place, lambda: comment.summarize(atlas, book, place))
+        if place.is_file() or (place.is_dir() and any(place.iterdir())):
+            raise UsageError(f"{place} is there already.", "Name a new or empty folder with -o.")
+        return _written(place, lambda: bundle.pictures(atlas, book, place))
 
 
 def _written(to: Path, write: Callable[[], list[Path] | int | None]) -> list[Path]:

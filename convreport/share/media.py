@@ -1,9 +1,9 @@
 """The published pictures of one model, taken apart and made smaller."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,7 @@ from convreport.core.base.kinds import FigureKind, Pixels
 from convreport.core.pictures import pixels
 
 Size = Literal["tile", "photo", "layer"]
+KEPT = 300  # pictures that are held at a time
 QUALITY = 78  # of what is encoded a second time
 
 
@@ -27,11 +28,11 @@ class Picture:
 
 
 class Media:
-    """What lies in docs/ of one model; every file is read once."""
+    """What lies in docs/ of one model; a file is read once, while there is room for it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._read = cache(self._decode)
+        self._read = lru_cache(KEPT)(self._decode)
 
     def picture(self, file: str, most: int) -> Pixels:
         """A published picture, (height, width, 3 or 4), no side longer than `most` pixels."""
@@ -42,15 +43,17 @@ class Media:
         shown = self.picture(file, most)
         return Picture(as_address(shown, kind), (shown.shape[0], shown.shape[1]))
 
-    def tiles(self, sheet: Sheet) -> dict[int, Pixels]:
-        """The tiles of the units of a layer, cut out of their sprite sheets."""
+    def tiles(self, sheet: Sheet, wanted: Container[int] | None = None) -> dict[int, Pixels]:
+        """The tiles of the units of a layer, or of those that are wanted, cut out of their sprite sheets."""
         height, width = sheet.tile
         found = {}
         for file in sheet.files:
+            if wanted is not None and not any(unit in wanted for unit in file.units):
+                continue
             whole = self._read(file.file)
             for place, unit in enumerate(file.units):
                 row, column = divmod(place, sheet.columns)
-                found[unit] = whole[row * height : (row + 1) * height, column * width : (column + 1) * width, :3]
+                found[unit] = whole[row * height : (row + 1) * height, column * width : (column + 1) * width]
         return found
 
     def _decode(self, file: str) -> Pixels:

@@ -45,7 +45,8 @@ def prepare(atlas: Atlas, remote: str, branch: str, *, stale: bool) -> Offer:
         )
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", branch) or ".." in branch:
         raise PublishError(f"'{branch}' is no name of a branch.", "The usual one is gh-pages.")
-    sizes = {path: path.stat().st_size for path in atlas.site.rglob("*") if path.is_file()}
+    with atlas.locked():  # no build replaces the site meanwhile
+        sizes = {path: path.stat().st_size for path in atlas.site.rglob("*") if path.is_file()}
     whole = sum(sizes.values())
     if whole > MOST_BYTES:
         raise PublishError(
@@ -78,9 +79,10 @@ def push(atlas: Atlas, offer: Offer) -> None:
     with _apart(atlas, offer.url) as git:
         if offer.replaces:
             git("fetch", "--quiet", "--depth=1", "--filter=blob:none", "--no-tags", "pages", offer.branch)
-        (atlas.site / ".nojekyll").touch()
         site = ["--work-tree", str(atlas.site.resolve()), "-c", "core.autocrlf=false", "-c", "core.excludesFile="]
-        git(*site, "add", "--all", "--force", ".")
+        with atlas.locked():  # all of one site, and nothing of the next
+            (atlas.site / ".nojekyll").touch()
+            git(*site, "add", "--all", "--force", ".")
         names = ", ".join(book.name for book in shelf(atlas).books)
         commit = git("commit-tree", git("write-tree").strip(), "-m", f"Atlas of {names}\n\n{MARK}\n").strip()
         git(

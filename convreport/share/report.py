@@ -28,6 +28,8 @@ from convreport.site.strip import strip
 FILE = "report.html"  # beside the pages of its model
 COLUMNS = 8
 TOP = 32  # units a layer where nothing is said
+PICTURES = 100  # at most: more would be looked at in the atlas
+MANY, SAMPLED = 40, 8  # layers: of more than so many a few are measured first
 LARGEST = 128  # pixels of a tile
 LIMIT = 25_000_000  # bytes: what review tools and comments take
 
@@ -54,7 +56,7 @@ def one_file(atlas: Atlas, book: Book, *, top: int = TOP, limit: int = LIMIT, te
     """The report of one model as UTF-8 HTML of at most `limit` bytes; UsageError if not even the smallest fits."""
     media = Media(atlas.docs / book.slug)
     smallest = 0
-    for measure in ladder(top):
+    for measure in [one for one in ladder(top) if not _far_above(limit, media, book, one)] or [*ladder(top)][-1:]:
         text = _rendered(atlas, media, book, measure, top, templates).encode()
         if len(text) <= limit:
             return text
@@ -63,6 +65,16 @@ def one_file(atlas: Atlas, book: Book, *, top: int = TOP, limit: int = LIMIT, te
         f"The smallest report of {book.name} has {smallest / 1e6:.1f} MB, more than {limit / 1e6:g}.",
         "Allow more with --max-mb, or build with fewer pictures or layers.",
     )
+
+
+def _far_above(limit: int, media: Media, book: Book, measure: Measure) -> bool:
+    """Would the sheets of very many layers alone be far too large? A few of them tell: all, at every measure, take minutes."""
+    paths = _with_tiles(book)
+    if len(paths) <= MANY:
+        return False
+    some = paths[:: len(paths) // SAMPLED][:SAMPLED]
+    size = sum(len(sheet["source"]) for path in some for sheet in _layer(media, book, path, measure)["sheets"])
+    return size * len(paths) / len(some) > 1.5 * limit
 
 
 def lay(atlas: Atlas, books: Sequence[Book], templates: Path | None) -> tuple[dict[str, int], list[str]]:
@@ -131,7 +143,7 @@ def _rendered(atlas: Atlas, media: Media, book: Book, measure: Measure, asked: i
         "layers": layers,
         "known": book.layers,
         "parts": [*changes.parts(atlas, book, environment, measure.picture // 2), *_parts(book, desk, slots)],
-        "pictures": [(sample, desk.inline(sample.file, "photo")) for sample in book.samples],
+        "pictures": [(sample, desk.inline(sample.file, "photo")) for sample in book.samples[:PICTURES]],
         "strip": strip(book.model.layers),
         "left_out": _left_out(book, layers, measure, asked),
         "script": Markup(script),
@@ -181,7 +193,7 @@ def _layer(media: Media, book: Book, path: str, measure: Measure) -> dict[str, A
             chosen = {one["unit"] for one in _shown(sheets, spec.beside)}
             facts = [one for one in data["units"] if one["unit"] in chosen] or facts
         units = [one["unit"] for one in facts]
-        tiles = media.tiles(published[name])
+        tiles = media.tiles(published[name], set(units))
         side = measure.tile if not spec.beside else measure.tile * 5 // 4  # several pictures in one
         made = sheet_of([tiles[unit] for unit in units], COLUMNS, side, exact=spec.exact)
         rows = -(-len(units) // COLUMNS)
@@ -202,7 +214,8 @@ def _layer(media: Media, book: Book, path: str, measure: Measure) -> dict[str, A
         "name": path,
         "sheets": {sheet["figure"]: {key: sheet[key] for key in kept} for sheet in sheets},
         "answers": answers,
-    }
+        "detects": whole.get("detects", {}),
+    } | {key: whole[key] for key in ("unshown",) if key in whole}
     return {"path": path, "slug": slug, "sheets": sheets, "data": Markup(viewer.as_json(for_viewer))}
 
 
@@ -219,6 +232,8 @@ def _best(units: Sequence[dict[str, Any]], number: str, top: int) -> list[dict[s
 def _left_out(book: Book, layers: Sequence[Mapping[str, Any]], measure: Measure, asked: int) -> list[str]:
     """What the atlas has and this file has not, in words."""
     said = []
+    if len(book.samples) > PICTURES:
+        said.append(f"{len(book.samples) - PICTURES:,} of {len(book.samples):,} pictures")
     cut = [
         (layer["path"], len(sheet["units"]), sheet["all"])
         for layer in layers

@@ -1,6 +1,7 @@
 """A small web server for looking at an atlas, on this machine only."""
 
 import re
+import time
 import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import Any
 from convreport.book.folder import Atlas
 from convreport.core.base.errors import SiteError
 
+WAIT = 5.0  # seconds in which a site that is gone may come back
 HERE = frozenset({"localhost", "127.0.0.1", "[::1]"})  # the names of this machine
 
 
@@ -33,7 +35,14 @@ class _Site(SimpleHTTPRequestHandler):
         if said is not None and re.sub(r":\d*$", "", said.strip()).lower().rstrip(".") not in self._hosts:
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "Only this machine's own names are answered")
             return None
+        self._await_site()
         return super().send_head()
+
+    def _await_site(self) -> None:
+        """A build puts a new site in the place of the old one: between the two there is none, for an instant."""
+        until = time.monotonic() + WAIT
+        while not Path(self.directory).is_dir() and time.monotonic() < until:
+            time.sleep(0.005)
 
     def log_message(self, *words: object) -> None:
         """Nobody needs a line a picture."""

@@ -22,6 +22,8 @@ from convreport.sections import registry
 HEADER = "# Written by convreport. `mkdocs build` here, with mkdocs-material installed, makes the same site.\n"
 
 
+HUNDRED = 100  # of layers, pictures or classes stand beside each other in the navigation,
+MOST = 250  # where there are more than so many
 STAMP = ".convreport"  # in a site: the digest of all that it was made from
 
 
@@ -74,7 +76,8 @@ def build(atlas: Atlas, books: Sequence[Book]) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     words = ["--strict", "--quiet", "--config-file", "mkdocs.yml", "--site-dir", str(fresh)]
     finished = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", *words],
+        # -P: a module that lies in the atlas, which may be somebody else's, must not stand for one of MkDocs
+        [sys.executable, "-P", "-m", "mkdocs", "build", *words],
         cwd=atlas.out,
         env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONWARNINGS": "ignore"},
         capture_output=True,
@@ -139,11 +142,11 @@ def _nav(docs: Path, books: Sequence[Book]) -> str:
             ("Layers", "layers", {book.slugs[path]: path for path in book.paged}),
             ("Pictures", "pictures", {sample.slug: sample.name for sample in book.samples}),
         ):
-            if names:
-                lines.append(f"      - {title}:")
-                lines += [f"          - {_quoted(name)}: {slug}/{folder}/{file}.md" for file, name in names.items()]
-        if found := sorted((docs / slug / "classes").glob("*.md")):
-            lines += ["      - Classes:", *(f"          - {slug}/classes/{path.name}" for path in found)]
+            lines += _shelf(
+                title, [f"{_quoted(name)}: {slug}/{folder}/{file}.md" for file, name in names.items()], "      "
+            )
+        found = sorted((docs / slug / "classes").glob("*.md"))
+        lines += _shelf("Classes", [f"{slug}/classes/{path.name}" for path in found], "      ")
     if changes := all_of(docs):
         lines += ["  - What changed:"]
         lines += [f"      - {_quoted(one.name)}: {FOLDER}/{one.slug}/index.md" for one in changes]
@@ -152,6 +155,22 @@ def _nav(docs: Path, books: Sequence[Book]) -> str:
     if notes:
         lines += ["  - Notes:", *(f"      - {_quoted(note, html=False)}" for note in notes)]
     return "\n".join(lines) + "\n"
+
+
+def _shelf(title: str, entries: Sequence[str], indent: str) -> list[str]:
+    """A part of the navigation. A page lists all that stand beside it: of very many each lists its own hundred, or the site
+    would grow with the square of their number.
+    """
+    if not entries:
+        return []
+    inner = f"{indent}    - "
+    if len(entries) <= MOST:  # also the hundreds
+        return [f"{indent}- {title}:", *(inner + entry for entry in entries)]
+    lines = [f"{indent}- {title}:"]
+    for first in range(0, len(entries), HUNDRED):
+        some = entries[first : first + HUNDRED]
+        lines += _shelf(f"{title} {first + 1} to {first + len(some)}", some, f"{indent}    ")
+    return lines
 
 
 def _quoted(text: str, *, html: bool = True) -> str:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from convreport.book.comparison import words
 from convreport.book.comparison.values import Comparison
-from convreport.book.values import Book, Drawing, Failure
+from convreport.book.values import Book, Chapter, Drawing, Failure
 from convreport.core.explain import saliency
 from convreport.sections import registry, together
 from convreport.sections.telling import Cell
@@ -19,6 +19,7 @@ from convreport.site.strip import around, strip
 from convreport.site.templating import Environment
 
 Changes = Sequence[tuple[Comparison, Sequence[str]]]  # with what is said of each
+MANY_SHEETS = 48  # of a layer: above, its first sheet is fetched before the others and the viewer's data
 # The places of a section's own page, by what its drawings are about.
 OWN_PLACES = {"model": ("head", "gallery", "evidence"), "layer": ("layer",), "picture": ("picture",)}
 
@@ -121,6 +122,7 @@ class _Model:
                 **neighbours,
                 "description": f"What the {layer.units} units of {path} in {self._book.name} respond to.",
                 "strip": around(self._common["strip"], path),
+                "awaited": _awaited(self._book, path),
             }
             yield self._page("layer.md", f"layers/{self._book.slugs[path]}.md", path, layer=layer, **near)
 
@@ -169,10 +171,12 @@ class Slots:
         kind, chapter = registry().get(name), self._book.chapters.get(name)
         if chapter is None:
             return Markup("")
-        about = {key: self._common[key] for key in ("layer", "sample", "found") if key in self._common} | subject
-        drawings = [one for one in chapter.drawings if _belongs(one, about)]
-        failures = [one for one in chapter.failures if _belongs(one, about)]
         own = place in OWN_PLACES.get(chapter.page, ())
+        plain = ["any"] if own and place not in ("head", "evidence") else []
+        if not templating.has_block(self._environment, name, [place, *plain]):
+            return Markup("")
+        about = {key: self._common[key] for key in ("layer", "sample", "found") if key in self._common} | subject
+        drawings, failures = _about(chapter, about)
         if own and not (drawings or failures):
             return Markup("")
         path = about["layer"].path if "layer" in about else None
@@ -186,7 +190,6 @@ class Slots:
             "slots": self,
             **(kind.context(self._book, place, **about) if kind is not None else {}),
         }
-        plain = ["any"] if own and place not in ("head", "evidence") else []
         return templating.block(self._environment, name, [place, *plain], scene)
 
 
@@ -213,11 +216,23 @@ def _table(books: Sequence[Book]) -> Table:
     return Table(tuple(columns), cells, alerts)
 
 
-def _belongs(one: Drawing[Any] | Failure, about: Mapping[str, Any]) -> bool:
-    """Is a drawing about the layer or the picture of a page?"""
+def _awaited(book: Book, path: str) -> str:
+    """Of a layer of very many units the file of their first tiles, which a reader waits for; nothing of another."""
+    for kind in registry().values():
+        if kind.units is not None and kind.units.main and (chapter := kind.chapter(book)) is not None:
+            for sheet in chapter.sheets:
+                if sheet.layer == path and len(sheet.files) > MANY_SHEETS:
+                    return sheet.files[0].file
+    return ""
+
+
+def _about(chapter: Chapter[Any, Any], about: Mapping[str, Any]) -> tuple[Sequence[Drawing[Any]], Sequence[Failure]]:
+    """The drawings and failures that are about the layer or the picture of a page, or all of them."""
     if "layer" in about:
-        return one.layer == about["layer"].path
-    return "sample" not in about or one.sample == about["sample"].slug
+        return chapter.of_layer.get(about["layer"].path, ((), ()))
+    if "sample" in about:
+        return chapter.of_sample.get(about["sample"].slug, ((), ()))
+    return chapter.drawings, chapter.failures
 
 
 def _reasons(failures: Iterable[Failure]) -> list[tuple[str, int]]:

@@ -14,6 +14,7 @@ from jinja2 import (
     FileSystemLoader,
     FunctionLoader,
     StrictUndefined,
+    Template,
     TemplateError,
     TemplateNotFound,
 )
@@ -24,7 +25,7 @@ from convreport.core.base.errors import SiteError
 from convreport.sections import registry
 from convreport.site import wording
 
-__all__ = ["Environment", "block", "environment", "own_templates", "rendered", "tidy"]
+__all__ = ["Environment", "block", "environment", "has_block", "own_templates", "rendered", "tidy"]
 
 
 def environment(templates: Path | None) -> Environment:
@@ -41,21 +42,28 @@ def environment(templates: Path | None) -> Environment:
     return made
 
 
-def block(environment: Environment, section: str, names: Iterable[str], context: Mapping[str, Any]) -> Markup:
-    """The first of these blocks that a section's template has, rendered; nothing where it has none.
+def has_block(environment: Environment, section: str, names: Iterable[str]) -> bool:
+    """Has a section's template any of these blocks?"""
+    return any(name in _of_section(environment, section).blocks for name in names)
 
-    A section without a template has that of `sections/_any.md`.
-    """
-    try:
-        with _told(f"sections/{section}.md"):
-            template = environment.get_template(f"sections/{section}.md")
-    except TemplateNotFound:
-        template = environment.get_template("sections/_any.md")
+
+def block(environment: Environment, section: str, names: Iterable[str], context: Mapping[str, Any]) -> Markup:
+    """The first of these blocks that a section's template has, rendered; nothing where it has none."""
+    template = _of_section(environment, section)
     for name in names:
         if name in template.blocks:
             with _told(str(template.name)):
                 return Markup("".join(template.blocks[name](template.new_context(dict(context)))))
     return Markup("")
+
+
+def _of_section(environment: Environment, section: str) -> Template:
+    """A section's template; one that has none has that of `sections/_any.md`."""
+    try:
+        with _told(f"sections/{section}.md"):
+            return environment.get_template(f"sections/{section}.md")
+    except TemplateNotFound:
+        return environment.get_template("sections/_any.md")
 
 
 def rendered(environment: Environment, template: str, context: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """A crew: the workers of a Dask cluster, as hands of a build."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -12,12 +12,11 @@ from convreport.core.base import events
 from convreport.core.base.errors import ConvreportError, ImageError, ModelError
 from convreport.core.base.events import Emit
 from convreport.core.base.files import write_atomically
-from convreport.core.network.layers import paths
 from convreport.core.survey import shards
-from convreport.core.survey.shards import Part, Pass, Pictures
+from convreport.core.survey.shards import Asked, Part, Pass, Pictures
 from convreport.core.survey.tally import Pairs
 from convreport.engines.code import rests_on
-from convreport.sections.shared.surveyed import surveyed_layers
+from convreport.sections.base import Section
 from convreport.workers import hand
 from convreport.workers.foreman import Foreman, Killed, Task
 from convreport.workers.hand import UnopenedError
@@ -35,7 +34,7 @@ class Crew:
         self._foreman = Foreman(client, self._hire)
         self._absent: set[int] = set()  # pictures that some worker did not find where the client has them
         self._took: Callable[[Done], None] = _nobody
-        self._parts: dict[int, Part] = {}  # of the survey, by their first pictures, that wait for earlier ones
+        self._parts: dict[int, Any] = {}  # of a pass, by their first pictures, that wait for earlier ones
         self._next = 0  # the shard that is to be joined next
         self._pairs: Mapping[str, Pairs] | None = None
         self._unopened: UnopenedError | None = None
@@ -51,16 +50,23 @@ class Crew:
         Raises UnopenedError where a worker cannot open the model, LostError where nobody is left.
         """
         self._took = took
-        for job in sorted(jobs, key=lambda job: job.climbs):  # those that cannot be divided first
+        for job in sorted(jobs, key=self._place):
             if not job.surveys:
                 self._foreman.add(self._task(job, ()))
         surveyed = [job for job in jobs if job.surveys]
         if surveyed:
-            self._survey()
+            self._prepare({job.section.name: job.section for job in surveyed}.values())
         for job in surveyed:
             for part in job.divided(len(self._foreman.workers)):
                 self._foreman.add(self._task(part, ()))
         self._work()
+
+    def _place(self, job: Job) -> tuple[bool, int]:
+        """Those that cannot be divided first; of patterns those of the deepest layers, whose batches take longest, so that at
+        the end there are short ones to share.
+        """
+        depth = {layer.path: place for place, layer in enumerate(self._order.scope.card.layers)}
+        return job.climbs, -depth.get(job.subjects[0].layer or "", len(depth)) if job.climbs else 0
 
     # -- who is fit
 
@@ -150,13 +156,12 @@ class Crew:
 
     # -- the survey
 
-    def _survey(self) -> None:
-        """Conduct it, and let all workers know what came of it; what went wrong is kept with it for whoever asks."""
+    def _prepare(self, sections: Iterable[Section[Any, Any]]) -> None:
+        """Have what these rest on made, and let all workers know it; what went wrong is kept with it for whoever asks."""
         scope = self._order.scope
-        assert scope.examples is not None
-        layers = paths(surveyed_layers(scope))
-        with suppress(ImageError, ModelError):
-            scope.examples.survey_by(self, scope.card, rests_on(scope.card.engine), layers, scope.fit)
+        for section in sections:
+            with suppress(ImageError, ModelError):
+                section.prepare(scope, self, rests_on(scope.card.engine))
         if self._unopened is not None:  # that is no fault of the survey
             raise self._unopened
         for address in self._foreman.workers:
@@ -180,34 +185,64 @@ class Crew:
 
     def parts(self, examples: Pictures, asked: Pass, starts: Sequence[int]) -> Iterator[Part]:
         """As a Surveyor: every worker tallies shards; they are handed on in order, and few wait for that."""
+        units = {path: self._order.scope.card.layer(path).units for path in asked.layers}
+
+        def lost(first: int, why: str) -> Part:
+            part = Part.empty(units, asked)
+            part.skipped, part.reason = min(shards.SHARD, examples.count - first), why
+            return part
+
+        def pictures(first: int) -> Iterable[int]:
+            return range(first, min(first + shards.SHARD, examples.count))
+
+        return self._in_shards(hand.shard, asked, starts, lost, pictures)
+
+    def tallied(self, examples: Any, asked: Asked[Any, Any], starts: Sequence[int]) -> Iterator[Any]:
+        """As a Surveyor, of another pass: likewise."""
+        return self._in_shards(hand.tally, asked, starts, asked.lost, asked.pictures)
+
+    def _in_shards(
+        self,
+        function: Callable[..., Any],
+        asked: Any,
+        starts: Sequence[int],
+        lost: Callable[[int, str], Any],
+        pictures: Callable[[int], Iterable[int]],
+    ) -> Iterator[Any]:
+        """What `function` makes of each shard on a worker, in order; of one that killed its workers what `lost` says.
+
+        `pictures` are the numbers of those of a shard.
+        """
         self._parts.clear()
         self._next = starts[0] if starts else 0
         for first in starts:
-            self._foreman.add(self._shard(asked, examples.count, first, starts))
+            self._foreman.add(self._shard(function, asked, first, lost, pictures))
         for first in starts:
             self._next = first
             self._work(lambda first=first: first in self._parts)  # type: ignore[misc]
             yield self._parts.pop(first)
 
-    def _shard(self, asked: Pass, count: int, first: int, starts: Sequence[int]) -> Task:
-        last = min(first + shards.SHARD, count)
-        units = {path: self._order.scope.card.layer(path).units for path in asked.layers}
-
-        def lost(times: int) -> None:
-            part = Part.empty(units, asked)
-            part.skipped, part.reason = last - first, _killed(times)
-            self._parts[first] = part
+    def _shard(
+        self,
+        function: Callable[..., Any],
+        asked: Any,
+        first: int,
+        lost: Callable[[int, str], Any],
+        pictures: Callable[[int], Iterable[int]],
+    ) -> Task:
+        def killed(times: int) -> None:
+            self._parts[first] = lost(first, _killed(times))
 
         def soon() -> bool:
             return first - self._next <= PENDING * shards.SHARD * max(len(self._foreman.workers), 1)
 
         def again(absent: Sequence[int]) -> Task:
             def arguments() -> tuple[Any, ...]:
-                lacking = {*absent, *(number for number in range(first, last) if self._absent)}
+                lacking = {*absent, *(number for number in pictures(first) if self._absent)}
                 return self._order.name, asked, first, self._brought(sorted(lacking))
 
-            about = _About(partial(self._parts.__setitem__, first), lost, again)
-            return Task(hand.shard, arguments, about, "survey", ready=soon)
+            about = _About(partial(self._parts.__setitem__, first), killed, again)
+            return Task(function, arguments, about, "survey", ready=soon)
 
         return again(())
 

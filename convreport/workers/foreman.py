@@ -18,7 +18,8 @@ from convreport.core.base.errors import ConvreportError
 from convreport.workers.bundles import together
 
 AHEAD = 2  # bundles a worker has: one at work, one that waits, so that it never waits for us
-BUNDLE = 1.0  # seconds of work that are worth a message: shorter tasks are sent several at a time
+BUNDLE = 2.0  # seconds of work that are worth a message: shorter tasks are sent several at a time
+LEAST = 0.5  # seconds of work in a message at the end, where fewer would be fairer: messages take time, too
 MOST = 32  # tasks of a bundle
 DEATHS = 3  # workers that a task may kill
 LOOK_EVERY = 1.0  # seconds between two looks at who is there
@@ -86,7 +87,7 @@ class Foreman:
         self._workers: dict[str, _Worker] = {}
         self._refused: set[str] = set()
         self._tasks: dict[Any, tuple[list[Task], str]] = {}  # bundles by future
-        self._pace = BUNDLE  # seconds a task, of late
+        self._pace = BUNDLE  # seconds a task, of late; one a message until that is known
         self._back: SimpleQueue[Any] = SimpleQueue()
         self._finished: deque[tuple[Task, Any]] = deque()
         self._looked = self._peopled = self._heard = time.monotonic() - LOOK_EVERY
@@ -189,7 +190,10 @@ class Foreman:
             if not worker.out and self._suspects:
                 worker.suspect = True
                 self._send([self._suspects.popleft()], address)
-        for ahead in range(AHEAD):  # nobody gets a second one while another has none
+        # Nobody gets a second one while another has none, before it is known how long they take, or of the last long ones.
+        for ahead in range(AHEAD if self._successes else 1):
+            if ahead and self._pace > LEAST and self._left() <= len(self._workers):
+                break
             for address, worker in self._workers.items():
                 if len(worker.out) == ahead and not worker.suspect and (bundle := self._next(worker)):
                     self._send(bundle, address)
@@ -205,12 +209,15 @@ class Foreman:
             worker.group, own = fresh[0] if fresh else max(free, key=lambda pair: len(pair[1].waiting))
             own.begun = True
         # Short ones go several at a time, but not so many that others have nothing to do at the end.
-        everything = sum(len(one.waiting) for one in self._groups.values())
-        fair = everything // (2 * AHEAD * len(self._workers))
+        fair = self._left() // (2 * AHEAD * len(self._workers))
         bundle = [own.waiting.popleft()]
-        while len(bundle) < min(BUNDLE / self._pace, MOST, fair) and self._may(own):
+        while len(bundle) < min(BUNDLE / self._pace, MOST, max(fair, LEAST / self._pace)) and self._may(own):
             bundle.append(own.waiting.popleft())
         return bundle
+
+    def _left(self) -> int:
+        """How many tasks nobody has yet."""
+        return sum(len(one.waiting) for one in self._groups.values())
 
     def _may(self, group: _Group) -> bool:
         if not group.waiting or not group.waiting[0].ready():

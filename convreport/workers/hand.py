@@ -19,7 +19,7 @@ from convreport.core.network.card import ModelCard
 from convreport.core.seam import Means, Network
 from convreport.core.survey import shards
 from convreport.core.survey.examples import PicturesAwayError
-from convreport.core.survey.shards import Pass
+from convreport.core.survey.shards import Asked, Pass
 from convreport.engines.choose import engine_of
 from convreport.workers.jobs import Job, attempt
 from convreport.workers.order import Order, made_of
@@ -92,6 +92,11 @@ def shard(name: str, asked: Pass, first: int, brought: Mapping[int, bytes]) -> R
         return shards.shard(_opened(bench), examples, asked, first)
 
     return _replied(name, {}, tally)
+
+
+def tally(name: str, asked: Asked[Any, Any], first: int, brought: Mapping[int, bytes]) -> Reply:
+    """The same of a shard of another pass."""
+    return _replied(name, {}, lambda bench: asked.shard(_opened(bench), _scope(bench, brought).examples, first))
 
 
 def suspects(name: str, layers: Sequence[str]) -> Reply:

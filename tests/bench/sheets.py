@@ -17,7 +17,14 @@ LAYERS = (
     ("mobilenetv2", ("block_2_add", "block_5_add", "block_12_add", "")),
     ("demo", ("block2_conv1", "block4_conv1", "block5_conv2", "")),
 )
-ROWS = (("fourier", "draft"), ("fourier", "standard"), ("fourier", "high"), ("book", ""), ("keras-example", ""))
+ROWS = (
+    ("fourier", "draft"),
+    ("fourier", "standard"),
+    ("fourier", "high"),
+    ("maco", ""),
+    ("book", ""),
+    ("keras-example", ""),
+)
 SLOW = (("multiscale", ""), ("jitter", ""))
 SIDE, MARGIN = 128, 3
 
@@ -46,9 +53,12 @@ def main():
     from convreport.core.ascent.objectives import channel, logit
     from convreport.core.ascent.recipes import find
     from convreport.core.base.errors import ModelError
+    from convreport.core.pictures import samples
     from convreport.engines.keras.load import load
     from convreport.engines.keras.running.network import KerasNetwork
+    from convreport.sections.shared import tiles
 
+    photos = samples.natural(tiles.AT_HAND).samples
     words.folder.mkdir(parents=True, exist_ok=True)
     page = ["# Recipes side by side", ""]
     for model, layers in LAYERS:
@@ -64,7 +74,8 @@ def main():
             for recipe, preset in (*ROWS, *(SLOW if words.slow else ())):
                 began = time.perf_counter()
                 try:
-                    rows.append(row_of(net, objectives, find(recipe, preset or "standard")))
+                    numbers = tiles.measured(find(recipe, preset or "standard"), net.card, photos, "stretch")
+                    rows.append(row_of(net, objectives, numbers))
                 except ModelError as error:  # a size that this layer does not take
                     told.append(f"{recipe}: {error.message}")
                     continue

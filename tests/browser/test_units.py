@@ -163,6 +163,29 @@ def test_units_are_found_by_number_layer_and_class(page, base, small_atlas):
     assert page.locator("dialog[open] h2").inner_text() == "block3_conv1 · unit 2"
 
 
+def test_units_are_found_and_ordered_by_what_they_detect(page, base, small_atlas):
+    data = json.loads((small_atlas / "docs/demo/atlas.json").read_bytes())
+    section = next(one for one in data["sections"] if one["name"] == "dissection")
+    layer, unit, best = next(
+        (one["layer"], unit, best)
+        for one in section["drawings"]
+        for unit, best in enumerate(one["facts"]["best"][:4])
+        if best and best["iou"] > one["facts"]["least"]
+    )
+    page.goto(f"{base}/demo/index.html")
+    page.locator(".cr-find input").fill(f"{best['concept']} {unit}")
+    link = page.locator(f'.cr-found a[href="layers/{layer}.html#u{unit}"]')
+    link.wait_for()
+    assert best["concept"] in link.inner_text()
+    link.click()
+    page.locator("dialog[open] h2").wait_for()
+    assert f"detects\t{best['concept']}, IoU 0." in page.locator("dialog[open]").inner_text()
+    page.keyboard.press("Escape")
+    grid = page.locator(".cr-units[data-main]")
+    grid.locator("select").first.select_option("detects")
+    assert re.search(r"[a-z] 0\.\d\d$", grid.locator(".cr-label").first.inner_text())
+
+
 def test_the_dialog_says_how_a_unit_stands(page, base):
     page.goto(f"{base}/demo/layers/block2_conv1.html")
     grid = page.locator(".cr-units[data-main]")

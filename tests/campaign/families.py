@@ -1,5 +1,6 @@
 """All families of faults, by name."""
 
-from tests.campaign import builds, inputs, models
+from tests.campaign import books, builds, environment, inputs, models, names, processes
 
-FAMILIES = {family.name: family for family in (*models.FAMILIES, *inputs.FAMILIES, *builds.FAMILIES)}
+ROOMS = (models, inputs, books, names, builds, processes, environment)
+FAMILIES = {family.name: family for room in ROOMS for family in room.FAMILIES}

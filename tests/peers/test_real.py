@@ -122,7 +122,8 @@ def test_filter_0_of_block3_conv1_is_the_books_polka_dots(vgg):
     assert bright < 0.3
 
 
-@pytest.mark.parametrize("layer", ["block2_conv1", pytest.param("block3_conv1", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", ["block2_conv1", "block3_conv1"])
 def test_the_books_loop_on_real_weights(vgg, layer):
     from tests.peers.test_sources import book_pattern, correlation, start_of
 

@@ -48,8 +48,9 @@ def test_a_model_at_hand_with_pictures_at_hand(tmp_path):
     assert atlas.site.is_file() and atlas.page.is_file()
     drawn = {chapter.name: len(chapter.drawings) for chapter in atlas.book.sections}
     assert drawn == {
-        "overview": 1, "kernels": 4, "filters": 2, "examples": 2, "health": 2, "circuits": 2, "classes": 2, "gradcam": 2,
-        "faithfulness": 2, "activations": 6, "sanity": 2, "shortcuts": 0,
+        "overview": 1, "kernels": 4, "atlas": 0, "filters": 2, "diversity": 0, "examples": 2, "dissection": 0,
+        "health": 2, "circuits": 2,
+        "neighbors": 2, "classes": 2, "gradcam": 2, "faithfulness": 2, "activations": 6, "sanity": 2, "shortcuts": 0,
     }  # fmt: skip
     assert atlas.drawn == sum(drawn.values())
     assert [sample.name for sample in atlas.book.samples] == ["array", "photo"]

@@ -1,29 +1,25 @@
 """What got through once: damaged caches and books, full disks, foreign hosts, names that break things."""
 
 import errno
-import http.client
 import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from convreport.book.folder import Atlas
+from convreport.builder import pipeline
 from convreport.core.base import files
 from convreport.core.base.errors import SiteError, UsageError
 from convreport.core.drawing.figures import Drawing, Figure
 from convreport.core.drawing.store import Store, pack
 from convreport.core.pictures import samples
-from convreport.share import serve
 from convreport.site import mkdocs
-from tests.campaign.bench import play
-from tests.campaign.families import FAMILIES
 from tests.unit.test_cli import refused, run
 
 
@@ -81,6 +77,23 @@ def test_a_damaged_book_is_told_by_every_command(change, words, atlas_copy):
     assert done.exit_code == 0, done.output
     assert words in " ".join(done.stdout.split())
     assert not (atlas_copy.parent / "elsewhere").exists()
+
+
+def test_a_book_that_contradicts_itself_is_left_out_and_told(atlas_copy, monkeypatch):
+    def of_no_class(data):
+        (chapter,) = (one for one in data["sections"] if one["name"] == "gradcam")
+        chapter["drawings"][0]["facts"]["truth"] = {"index": 9999, "name": "x", "wnid": "", "rank": 3}
+
+    spoilt(of_no_class)(atlas_copy)
+    monkeypatch.setattr(mkdocs, "build", lambda atlas, books: None)
+    done = run("site", atlas_copy)
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.stdout.split())
+    assert (
+        "Left out: The atlas.json of demo contradicts itself (RuntimeError" in said and "Build its model again" in said
+    )
+    with pytest.raises(RuntimeError), Atlas.open(atlas_copy, create=False).locked():  # of a build of ours it is a bug
+        pipeline.make_site(Atlas.open(atlas_copy, create=False), None, lambda event: None, {"demo"})
 
 
 def test_a_published_picture_that_is_gone_is_told_and_comes_back(atlas_copy):
@@ -187,6 +200,26 @@ def test_a_write_that_fails_is_a_sentence(number, atlas_copy, monkeypatch):
     assert (atlas_copy / "docs/index.md").is_file()
 
 
+def test_modules_that_lie_in_an_atlas_are_not_run(atlas_copy):
+    for name in ("markdown", "yaml", "json", "mkdocs"):
+        (atlas_copy / f"{name}.py").write_text("raise SystemExit('a module of the atlas ran')\n")
+    (atlas_copy / "docs/index.md").unlink()
+    done = run("site", atlas_copy)
+    assert done.exit_code == 0, done.output
+    assert (atlas_copy / "site/index.html").is_file()
+
+
+@pytest.mark.parametrize("count", [3, 250, 251, 1000])
+def test_a_page_lists_a_hundred_neighbours_at_most_where_there_are_very_many(count):
+    lines = mkdocs._shelf("Pictures", [f"'p{place}': demo/pictures/p{place}.md" for place in range(count)], "      ")
+    (found,) = yaml.safe_load("\n".join(lines))
+    within = found["Pictures"]
+    shelves = [next(iter(one.values())) for one in within] if count > 250 else [within]
+    assert [next(iter(one)) for shelf in shelves for one in shelf] == [f"p{place}" for place in range(count)]
+    assert all(len(shelf) <= (250 if count <= 250 else 100) for shelf in shelves)
+    assert count <= 250 or next(iter(within[2])) == f"Pictures 201 to {min(300, count)}"
+
+
 def test_a_copied_site_is_not_stale(small_atlas, tmp_path):
     copied = Path(shutil.copytree(small_atlas, tmp_path / "copied", copy_function=shutil.copyfile))
     shutil.rmtree(copied / "cache")
@@ -194,57 +227,6 @@ def test_a_copied_site_is_not_stale(small_atlas, tmp_path):
     assert not mkdocs.is_stale(atlas)
     (copied / "docs/index.md").write_text("changed")
     assert mkdocs.is_stale(atlas)
-
-
-# -- serve
-
-
-@pytest.fixture
-def server(small_atlas):
-    handler = partial(serve._Site, directory=str(small_atlas / "site"), hosts=serve.HERE | {"atlas.test"})
-    made = serve._Server(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=made.serve_forever, daemon=True)
-    thread.start()
-    yield made.server_port
-    made.shutdown()
-    made.server_close()
-
-
-def asked(port, host, path="/"):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.putrequest("GET", path, skip_host=True)
-    if host is not None:
-        connection.putheader("Host", host)
-    connection.endheaders()
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    return answer.status
-
-
-@pytest.mark.parametrize(
-    "host", ["localhost", "127.0.0.1:{port}", "[::1]:{port}", "LOCALHOST:8000", "atlas.test", None]
-)
-def test_this_machine_is_answered(host, server):
-    assert asked(server, host and host.format(port=server)) == 200
-
-
-@pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:{port}", "127.0.0.1.evil.example", "localhost@evil", "", "::1"]
-)
-def test_foreign_hosts_are_not(host, server):
-    assert asked(server, host.format(port=server)) == 421
-    assert asked(server, host.format(port=server), "/demo/report.html") == 421
-
-
-def test_two_hundred_requests_at_once_are_all_answered(server):
-    answers = []
-    threads = [threading.Thread(target=lambda: answers.append(asked(server, "localhost"))) for _ in range(200)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert answers == [200] * 200
 
 
 # -- names
@@ -283,22 +265,3 @@ def test_code_that_tensorflow_generates_goes_into_a_folder_that_the_next_process
         left.append(sorted(path.name for path in tmp_path.glob("convreport-*")))
         assert not list(tmp_path.glob("__autograph*"))
     assert len(left[0]) == len(left[1]) == 1 and left[0] != left[1]
-
-
-# -- the campaign, in short; `python -m tests.campaign` plays more
-
-
-# Whole builds, which are heavier, are played with -m slow alone.
-@pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family.few])
-def test_a_few_cases_of_every_family(name):
-    tally = play(FAMILIES[name], FAMILIES[name].few, seed=0)
-    assert not tally.findings, "\n".join(tally.findings)
-    assert tally.cases == FAMILIES[name].few
-
-
-# The other families of whole builds are played by the command alone.
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family.many])
-def test_many_cases_of_every_family(name):
-    tally = play(FAMILIES[name], FAMILIES[name].many, seed=1)
-    assert not tally.findings, "\n".join(tally.findings)

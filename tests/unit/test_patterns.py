@@ -94,7 +94,7 @@ def test_a_unit_that_no_layer_has_is_told_with_the_range(tmp_path):
 
 def test_class_patterns_have_names_and_a_place_on_the_models_page(small_atlas):
     section, facts = facts_of(small_atlas, "classes")
-    assert [one["name"] for one in facts][:3] == ["face", "flower", "fish"] and len(facts) == 18
+    assert [one["name"] for one in facts][:3] == ["face", "flower", "fish"] and len(facts) == 7
     assert section["options"]["numbers"]["steps"] == 20
     for drawing in section["drawings"]:
         assert (small_atlas / "docs/demo" / drawing["figures"]["pattern"]["file"]).is_file()

@@ -186,3 +186,17 @@ def test_what_a_crop_did_not_see_is_zero():
     assert (back[:, :19] == 0).all()
     assert (back[:, 61:] == 0).all()
     assert (back[:, 22:58] == 1).all()
+
+
+def test_a_tiff_whose_second_page_has_no_width(tmp_path, capfd):
+    """By its ending Pillow alone reads the one, and stumbles; tifffile reads the first page of the other."""
+    buffer = io.BytesIO()
+    page = Image.new("RGB", (5, 4))
+    page.save(buffer, "TIFF", save_all=True, append_images=[page])
+    first, tag, second = buffer.getvalue().rpartition(b"\x00\x01\x04\x00")  # a page's width, as it is written
+    for name in ("x.jpg", "x.tif"):
+        (tmp_path / name).write_bytes(first + b"\x99\x99" + tag[2:] + second)
+    with pytest.raises(ImageError, match="cannot be read"):
+        samples.load(tmp_path / "x.jpg")
+    assert samples.load(tmp_path / "x.tif").pixels.shape == (4, 5, 3)
+    assert capfd.readouterr().err == ""

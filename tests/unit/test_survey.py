@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from convreport.core.base import events
 from convreport.core.base.errors import ImageError
 from convreport.core.drawing.scope import Scope
 from convreport.core.network.units import UnitChoice
+from convreport.core.seam import Responses
 from convreport.core.survey import conduct as survey
 from convreport.core.survey import shards
 from convreport.sections import configure
@@ -285,3 +287,14 @@ def test_kill_9_in_the_middle_of_a_pass_loses_little(tmp_path):
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=True, timeout=300)
     begun = next(one for line in done.stdout.splitlines() if (one := json.loads(line))["event"] == "SurveyStarted")
     assert begun["total"] == 400 and begun["done"] >= 64
+
+
+def test_a_network_with_its_weights_as_constants_answers_the_same(demo):
+    """As it is asked where pictures are many: what TensorFlow folds together may round differently, and no more."""
+    planes = np.random.default_rng(0).uniform(0, 255, (3, *demo.card.input)).astype(np.float32)
+    layers = ("block1_conv1", "block4_conv1")
+    plain, settled = demo.observe(planes, layers), demo.observe(planes, layers, settled=True)
+    for path in layers:
+        for told in fields(Responses):
+            one, other = getattr(plain[path], told.name), getattr(settled[path], told.name)
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4 * np.abs(one).max(), err_msg=told.name)

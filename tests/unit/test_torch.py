@@ -17,6 +17,7 @@ from convreport.core.ascent.recipes import RECIPES, find  # noqa: E402
 from convreport.core.base.errors import ConvreportError, ModelError  # noqa: E402
 from convreport.core.network.circuits import Circuits  # noqa: E402
 from convreport.core.seam import Targets  # noqa: E402
+from convreport.sections.shared import tiles  # noqa: E402
 from tests import models  # noqa: E402
 from tests.torch_models import Functional, ResNet, network, picture, seeded  # noqa: E402
 
@@ -115,6 +116,7 @@ def test_every_recipe_climbs(recipe):
     if short.size:
         short = dataclasses.replace(short, size=56, trim=min(short.trim, 8), scales=min(short.scales, 2) or 2)
     net = network(seeded(lambda: ResNet((1,), 8, 3)), (3, 64, 64))
+    short = tiles.measured(short, net.card, [picture(64)], "stretch")
     made = net.ascend([channel("layer1/0/conv3", 1)], short, 0)
     assert np.isfinite(made.scores).all() and made.pictures.std() > 10
     assert recipe in ("jitter", "multiscale") or (made.scores > made.starts).all()  # these roll, or blur, after a step

@@ -202,7 +202,9 @@ def threads(*arguments, **words):
         yield client
 
 
-SECTIONS = tuple(configure(name, {}) for name in ("filters", "examples", "health", "gradcam", "shortcuts"))
+SECTIONS = tuple(
+    configure(name, {}) for name in ("filters", "examples", "health", "dissection", "gradcam", "shortcuts")
+)
 
 
 def atlas(folder, workers, *, model, heard=None, sections=SECTIONS, **more):
@@ -230,8 +232,11 @@ def given(tmp_path_factory):
         (folder / "many" / "ab"[n % 2]).mkdir(parents=True, exist_ok=True)
         noise = np.random.default_rng(n).integers(0, 255, (20, 24, 3), np.uint8)
         Image.fromarray(noise).save(folder / "many" / "ab"[n % 2] / f"{n}.png")
+        if n % 3 == 0:
+            (folder / "masks" / "ab"[n % 2]).mkdir(parents=True, exist_ok=True)
+            Image.fromarray((noise[..., 0] > 200).astype(np.uint8)).save(folder / "masks" / "ab"[n % 2] / f"{n}.png")
     (folder / "many/a/broken.png").write_bytes(b"no picture")
-    more = {"examples": (str(folder / "many"),)}
+    more = {"examples": (str(folder / "many"),), "masks": folder / "masks"}
     return folder, more, atlas(folder / "one", "1", model=folder / "small.keras", **more)
 
 
@@ -253,11 +258,13 @@ def test_a_crew_draws_what_one_process_draws(given, tmp_path, monkeypatch):
 def test_where_no_disk_is_shared_all_is_brought(given, tmp_path, monkeypatch):
     """Workers find neither the model nor any picture where the client has them."""
     from convreport.builder.gallery import Files
+    from convreport.core.pictures.label_images import LabelImages
 
     folder, more, one = given
     monkeypatch.setattr(cluster, "local", threads)
     monkeypatch.setattr(order.File, "here", lambda self: False)
     monkeypatch.setattr(Files, "here", lambda self, number: False)
+    monkeypatch.setattr(LabelImages, "here", lambda self, mask: False)
     read = []
     monkeypatch.setattr(crew.hand, "engine_of", lambda request: read.append(request.source) or engine_of(request))
     from convreport.engines.choose import engine_of

@@ -4,12 +4,15 @@ from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from convreport.core.ascent.recipes import Recipe
 from convreport.core.base.kinds import Array
 from convreport.core.network.card import ModelCard
 
 FREE_SCORE_SIDE = 160  # pixels: of the pattern of a class, where a network takes any size
+OPAQUE = 80  # percentile of what a tile's pixels were cared for from which they are opaque
+SMOOTHED = 50  # the share of a tile over which that is smoothed
 MULTIPLE = 16  # pixels: the sides of fitted tiles are multiples of it
 
 
@@ -47,8 +50,16 @@ def sees_more(card: ModelCard, layer: str, tile: int) -> bool:
     return field is None or field.whole or max(field.size) > tile
 
 
-def generator(seed: int, name: str) -> np.random.Generator:
-    """The randomness of one tile, whatever else is drawn beside it; `name` is that of its objective."""
+def reads_input(card: ModelCard, layer: str) -> bool:
+    """Is this layer the first that convolves?"""
+    return layer == next((one.path for one in card.layers if "Conv" in one.kind), "")
+
+
+def generator(seed: int, name: str, another: int = 0) -> np.random.Generator:
+    """The randomness of one tile, whatever else is drawn beside it; `name` is that of its objective, of which `another`
+    tile may be the second, or third.
+    """
+    name = f"{name} #{another}" if another else name
     key = blake2b(f"{seed}/{name}".encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=np.frombuffer(key, np.uint64)))
 
@@ -67,6 +78,17 @@ def displayed(canvas: Array, recipe: Recipe) -> NDArray[np.uint8]:
     if recipe.trim:
         shown = shown[:, recipe.trim : -recipe.trim, recipe.trim : -recipe.trim]
     return as_rgb((np.clip(shown, 0, 1) * 255).astype(np.uint8))
+
+
+def opacity(care: Array) -> NDArray[np.uint8]:
+    """How opaque each pixel of tiles (n, h, w) is shown, from how much the steps cared for it in all.
+
+    What was cared for as much as the upper fifth of a tile is opaque, as in the figures of Fel et al. 2023; smoothed over
+    a fiftieth of the tile, because a gradient is noisier than what it is about.
+    """
+    smooth = gaussian_filter(np.nan_to_num(care), (0, care.shape[1] / SMOOTHED, care.shape[2] / SMOOTHED))
+    full = np.maximum(np.percentile(smooth, OPAQUE, axis=(1, 2), keepdims=True), 1e-30)
+    return (np.clip(smooth / full, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def as_rgb(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:

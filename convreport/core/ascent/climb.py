@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from convreport.core.ascent.canvas import as_rgb, displayed, generator, sees_more
+from convreport.core.ascent.canvas import as_rgb, displayed, generator, opacity, reads_input, sees_more
 from convreport.core.ascent.judge import Judge, Judged
 from convreport.core.ascent.objectives import Objective
 from convreport.core.ascent.ops import Choice, Heights, Ops, Tensor
@@ -71,7 +71,7 @@ class Climb:
         self._recipe = settled(
             recipe,
             logits=not layer,
-            first=_reads_input(card, layer),
+            first=reads_input(card, layer),
             deep=sees_more(card, layer, min(self.stage.tile)),
             light=whole < LIGHT_NETWORK,
         )
@@ -79,7 +79,7 @@ class Climb:
         self.stage = Stage.fitted(card, self._recipe, layer)
         if "logit" in kinds or not all(engine.takes_any_size(path) for path in paths):
             self._settle(paths[0])
-        self.batch = batch_for(card, paths, self.stage, memory)
+        self.batch = self._whole_units(batch_for(card, paths, self.stage, memory))
         self._steps = Steps(self._ops, self.stage, self._recipe, self._heights, self._compiled)
         self._judge = Judge(self._ops, self.stage, self._heights, self._compiled)
         self.precision = "float32"
@@ -128,7 +128,12 @@ class Climb:
     # -- running
 
     def run(self, objectives: Sequence[Objective], seed: int) -> Ascent:
-        """Climb for every objective; the best of the recipe's seeds, and a rescue for those that did not rise."""
+        """Climb for every objective; the best of the recipe's seeds, and a rescue for those that did not rise.
+
+        With diversity, several pictures of each objective, one after the other.
+        """
+        if self._recipe.diversity > 1:
+            return self._climb_all([one for one in objectives for _ in range(self._recipe.diversity)], seed, self.batch)
         made = self._climb_all(objectives, seed, self.batch)
         for another in range(1, self._recipe.seeds):
             made = _better(
@@ -161,27 +166,33 @@ class Climb:
                 parts.append(self._climb(padded, seed, yielded).first(len(chunk)))
             return Ascent.joined(parts)
         except self._ops.out_of_memory:
-            if batch == 1:
+            if batch <= self._recipe.diversity:
+                wanted = "a single picture" if batch == 1 else f"{batch} pictures of one unit"
                 raise ModelError(
-                    f"There is not enough memory for a single picture at {self._objective.name}.",
+                    f"There is not enough memory for {wanted} at {self._objective.name}.",
                     "Close other programs, or choose layers nearer the input.",
                 ) from None
-        self.batch = min(self.batch, batch // 2)
-        return self._climb_all(objectives, seed, batch // 2, yielded=yielded)
+        batch = self._whole_units(batch // 2)
+        self.batch = min(self.batch, batch)
+        return self._climb_all(objectives, seed, batch, yielded=yielded)
+
+    def _whole_units(self, batch: int) -> int:
+        """Pictures of one unit climb together."""
+        return max(batch // self._recipe.diversity, 1) * self._recipe.diversity
 
     def _climb(self, objectives: list[Objective], seed: int, yielded: bool) -> Ascent:
         """One batch, from noise to judged pictures."""
         recipe = self._recipe
         choice = self._heights.choice(objectives)
-        draws = [generator(seed, objective.name) for objective in objectives]
+        draws = [generator(seed, one.name, place % recipe.diversity) for place, one in enumerate(objectives)]
         sizes = self._sides()
         kind = self._steps.parameters(sizes[0])
         values = self._ops.tensor(np.stack([kind.start(draw) for draw in draws]))
         start = self._judge.plain(kind.picture(values), choice)
-        looked = [values]
+        looked, care = [values], None
         for place, side in enumerate(sizes):
             with self._ops.computing("float32" if yielded else self.precision):
-                looked = self._walk(side, looked[-1], draws, choice, yielded)
+                looked, care = self._walk(side, looked[-1], draws, choice, yielded)
             if recipe.growth > 1:
                 bigger = sides(recipe)[place + 1]
                 values = kind.resized(looked[-1], bigger)
@@ -193,27 +204,33 @@ class Climb:
         assert best is not None
         scores, evens, ranks = self._judge.of(best, choice)
         return Ascent(
-            self._shown(best.pictures), scores, start, evens, ranks, self._judge.among,
-            precision=self.precision, batch=len(objectives),
+            self._shown(best.pictures), scores, start, evens, ranks, self._opacity(care, len(objectives)),
+            among=self._judge.among, precision=self.precision, batch=len(objectives),
         )  # fmt: skip
 
-    def _walk(self, side: int, values: Any, draws: list[Any], choice: Choice, yielded: bool) -> list[Any]:
-        """All steps at one side of the canvas; the values at the recipe's checkpoints, the last ones last."""
+    def _walk(
+        self, side: int, values: Any, draws: list[Any], choice: Choice, yielded: bool
+    ) -> tuple[list[Any], Tensor | None]:
+        """All steps at one side of the canvas: the values at the recipe's checkpoints, the last ones last; and how much
+        the steps cared for each pixel, (n, side, side), where the recipe asks for it.
+        """
         ops, recipe = self._ops, self._recipe
         moves = [Moves.drawn(recipe, draw, side, recipe.steps) for draw in draws]
         warps, rolls = (np.stack([getattr(one, name) for one in moves], 1) for name in ("warps", "rolls"))
         looked_at = [recipe.steps - back * max(recipe.steps // 8, 1) for back in reversed(range(recipe.checkpoints))]
         state, looked = first_state(ops, recipe, values), []
-        highest, kept = None, values
+        highest, kept, care = None, values, None
         for number in range(recipe.steps):
             step = self._steps.at(side, yielded=yielded and number < YIELDING_STEPS)
             moved = ops.tensor(warps[number]), ops.tensor(rolls[number])
-            values, state, height = step(values, state, ops.tensor(float(number)), *moved, choice)
+            values, state, height, cared = step(values, state, ops.tensor(float(number)), *moved, choice)
+            if recipe.transparency:
+                care = cared if care is None else care + cared
             if recipe.keep_best:
                 highest, kept = _higher(ops, height, values, highest, kept)
             if number + 1 in looked_at:
                 looked.append(kept if recipe.keep_best else values)
-        return looked
+        return looked, care
 
     def _sides(self) -> list[int]:
         """The sides of the canvas at each scale."""
@@ -226,6 +243,11 @@ class Climb:
             return displayed(pictures, self._recipe)
         shown = np.nan_to_num(centre(pictures, self.stage.tile))  # broken weights make broken pictures: black
         return as_rgb((shown * 255 + 0.5).astype(np.uint8))
+
+    def _opacity(self, care: Tensor | None, count: int) -> Any:
+        if care is None:
+            return np.zeros((count, 0, 0), np.uint8)
+        return opacity(centre(self._ops.array(care)[..., None], self.stage.tile)[..., 0])
 
     # -- time
 
@@ -274,9 +296,3 @@ def _higher(ops: Ops, height: Tensor, values: Tensor, highest: Tensor, kept: Ten
         return height, values
     better = height > highest
     return ops.where(better, height, highest), ops.where(better[:, None, None, None], values, kept)
-
-
-def _reads_input(card: ModelCard, layer: str) -> bool:
-    """Is this layer the first that convolves?"""
-    first = next((one.path for one in card.layers if "Conv" in one.kind), "")
-    return layer == first

@@ -1,9 +1,9 @@
-"""What an ascent maximizes: channels, neurons, logits and directions; sums, differences and weights of them; pure values."""
+"""What an ascent maximizes: channels, neurons, logits, directions and likenesses; sums and weights of them; pure values."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-TermKind = Literal["channel", "neuron", "logit", "direction"]
+TermKind = Literal["channel", "neuron", "logit", "direction", "likeness"]
 
 
 @dataclass(frozen=True)
@@ -11,7 +11,8 @@ class Term:
     """One weighted part of an Objective.
 
     A `channel` is the mean of one unit over its map, a `neuron` the unit at the centre of its map, a `direction` the mean
-    over the map of the dot product with a vector of the layer's channels, a `logit` the score of one class.
+    over the map of the dot product with a vector of the layer's channels, a `likeness` that of the dot product times the
+    cosine, a `logit` the score of one class.
     """
 
     kind: TermKind
@@ -25,8 +26,8 @@ class Term:
         """A text that differs where the term does, but for its weight."""
         if self.kind == "channel":
             return f"{self.layer}/{self.unit}"
-        if self.kind == "direction":
-            return f"{self.layer}/direction {','.join(map(repr, self.vector))}"
+        if self.kind in ("direction", "likeness"):
+            return f"{self.layer}/{self.kind} {','.join(map(repr, self.vector))}"
         return f"{self.layer}/{self.kind} {self.unit}"
 
 
@@ -82,3 +83,10 @@ def logit(unit: int) -> Objective:
 def direction(layer: str, vector: tuple[float, ...]) -> Objective:
     """The mean over the map of the dot product of a layer's channels with `vector`."""
     return Objective((Term("direction", layer, 0, tuple(float(value) for value in vector)),))
+
+
+def likeness(layer: str, vector: tuple[float, ...]) -> Objective:
+    """The mean over the map of a layer's output, after its activation, of the dot product of its channels with `vector`
+    times their cosine, so that nothing is won by length alone (Carter et al., Activation Atlas, Distill 2019).
+    """
+    return Objective((Term("likeness", layer, 0, tuple(float(value) for value in vector)),))

@@ -26,6 +26,12 @@ class Heights(Protocol):
         """The height of each picture's own objective, float32 (n,); `yielded` lets gradients through closed ReLUs."""
         ...
 
+    def apart(self, fed: Tensor, choice: Choice, count: int, *, yielded: bool = False) -> tuple[Tensor, Tensor]:
+        """The same, and how like the pictures of one unit, `count` one after the other, are to each other: (n,), see
+        `core.ascent.diversity`.
+        """
+        ...
+
     def every(self, fed: Tensor) -> Tensor:
         """The heights of all units of the first term's layer, or all classes, float32 (n, units)."""
         ...
@@ -64,6 +70,14 @@ class Ops(Protocol):
         """The logistic function."""
         ...
 
+    def cos(self, x: Tensor) -> Tensor:
+        """The cosine of radians."""
+        ...
+
+    def sin(self, x: Tensor) -> Tensor:
+        """The sine of radians."""
+        ...
+
     def maximum(self, x: Tensor, least: Any) -> Tensor:
         """The larger one, number by number."""
         ...
@@ -74,6 +88,10 @@ class Ops(Protocol):
 
     def where(self, condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
         """Of two tensors, number by number."""
+        ...
+
+    def fixed(self, x: Tensor) -> Tensor:
+        """The same numbers, through which no gradient passes."""
         ...
 
     def number(self, x: Tensor) -> Tensor:
@@ -98,6 +116,10 @@ class Ops(Protocol):
 
     def pick(self, x: Tensor, places: Tensor) -> Tensor:
         """Of each row of (n, units) one place, (n,)."""
+        ...
+
+    def sign(self, x: Tensor) -> Tensor:
+        """-1, 0 or 1."""
         ...
 
     def most(self, x: Tensor, axes: Sequence[int]) -> Tensor:

@@ -17,7 +17,8 @@ class Ascent:
     the height before the first step and `scores` the robust one after the last: the mean over the picture and fixed warps
     of it. `evens` is that at equal contrast, and `ranks` how the unit stands by it, from 1, `among` all units of its layer
     (NaN and 0 where that has no meaning). `precision` is what was climbed in; scores are always float32. `batch` is how
-    many climbed together in the end, fewer than usual where memory ran out.
+    many climbed together in the end, fewer than usual where memory ran out. `opacity` is uint8 (n, height, width), how much
+    the steps cared for each pixel, of recipes with transparency; (n, 0, 0) of others.
     """
 
     pictures: Pixels
@@ -25,6 +26,7 @@ class Ascent:
     starts: Array
     evens: Array
     ranks: Array
+    opacity: Pixels
     among: int = 0
     precision: str = "float32"
     batch: int = 0
@@ -43,11 +45,11 @@ class Ascent:
         """A copy in which for each (place, index) the entry at `place` is the other's at `index`."""
         made = self._with(np.array)
         for place, index in taken:
-            for name in ("pictures", "scores", "evens", "ranks"):
+            for name in ("pictures", "scores", "evens", "ranks", "opacity"):
                 getattr(made, name)[place] = getattr(other, name)[index]
         return made
 
-    ARRAYS: ClassVar[tuple[str, ...]] = ("pictures", "scores", "starts", "evens", "ranks")
+    ARRAYS: ClassVar[tuple[str, ...]] = ("pictures", "scores", "starts", "evens", "ranks", "opacity")
 
     def _with(self, change: Callable[[Array], Array]) -> "Ascent":
         changed: dict[str, Any] = {name: change(getattr(self, name)) for name in self.ARRAYS}

@@ -1,4 +1,6 @@
-"""What an optimizer moves, and the picture it stands for: Fourier coefficients with decorrelated colours, or pixels."""
+"""What an optimizer moves, and the picture it stands for: Fourier coefficients with decorrelated colours, their phases
+alone, or pixels.
+"""
 
 from typing import Any, Protocol
 
@@ -6,6 +8,8 @@ import numpy as np
 
 from convreport.core.ascent.ops import Ops, Tensor
 from convreport.core.ascent.recipes import Recipe
+from convreport.core.ascent.spectrum import OPPONENT
+from convreport.core.base.errors import UsageError
 from convreport.core.base.kinds import Array
 
 # How much red, green and blue vary together in natural pictures (Lucid), over its largest column norm.
@@ -31,7 +35,9 @@ class Parameters(Protocol):
 
 def parameters(ops: Ops, recipe: Recipe, side: int, channels: int) -> Parameters:
     """The recipe's parameterization of a canvas of that side."""
-    return (Fourier if recipe.parameters == "fourier" else Pixels)(ops, recipe, side, channels)
+    kinds: dict[str, Any] = {"fourier": Fourier, "phases": Phases, "pixels": Pixels}
+    made: Parameters = kinds[recipe.parameters](ops, recipe, side, channels)
+    return made
 
 
 class Fourier:
@@ -85,6 +91,60 @@ def _bounded(ops: Ops, planes: Tensor, deviation: float) -> Tensor:
     planes = planes * (deviation / ops.maximum(spread, deviation))
     size = ops.sqrt(ops.mean(planes * planes, [1, 2, 3], keep=True))
     return planes * (2 * deviation / ops.maximum(size, 2 * deviation))
+
+
+class Phases:
+    """The phases of Fourier coefficients of opponent colours, radians, float32 (n, channels, side, side // 2 + 1).
+
+    The magnitudes are those of the recipe's spectrum whatever the phases are (Fel et al. 2023), so that a picture cannot
+    score by noise that no photo has. In the first column, and for even sides the last, a real picture has each coefficient
+    twice, once conjugated: there the two phases are halves of a difference.
+    """
+
+    def __init__(self, ops: Ops, recipe: Recipe, side: int, channels: int) -> None:
+        assert recipe.spectrum is not None
+        self._ops, self._recipe, self._side, self._channels = ops, recipe, side, channels
+        self._magnitudes = recipe.spectrum.magnitudes(side)
+        self._mean = self._magnitudes[:, 0, 0] / side**2
+        self._magnitudes[:, 0, 0] = 0  # added at the end: beside so large a number float32 loses small ones
+
+    def start(self, draw: np.random.Generator) -> Array:
+        """Any phase is as likely as any other."""
+        size = (self._channels, self._side, self._side // 2 + 1)
+        return draw.uniform(-np.pi, np.pi, size).astype(np.float32)
+
+    def picture(self, values: Tensor) -> Tensor:
+        """Pictures in 0..1: what the constraint leaves outside is cut off."""
+        return self._ops.clip(self.whole(values), 0.0, 1.0)
+
+    def whole(self, values: Tensor) -> Tensor:
+        """The pictures before anything is cut off, whose magnitudes are those of the spectrum."""
+        ops = self._ops
+        phases, magnitudes = self._paired(values), ops.tensor(self._magnitudes)
+        planes = ops.inverse_fourier(magnitudes * ops.cos(phases), magnitudes * ops.sin(phases), self._side)
+        planes = ops.transpose(planes, [0, 2, 3, 1]) + ops.tensor(self._mean)
+        if self._channels == 3:
+            planes = ops.reshape(ops.reshape(planes, [-1, 3]) @ ops.tensor(OPPONENT.astype(np.float32)), planes.shape)
+        return planes
+
+    def resized(self, values: Tensor, side: int) -> Tensor:
+        """Phases of one size say nothing of another: UsageError."""
+        raise UsageError("The recipe's phases cannot grow.", "Leave out its `growth`.")
+
+    def _paired(self, phases: Tensor) -> Tensor:
+        """The phases of coefficients that a real picture can have."""
+        ops, last = self._ops, self._side // 2
+        first = self._odd(phases[..., :1])
+        if self._side % 2:
+            return ops.concat([first, phases[..., 1:]], -1)
+        return ops.concat([first, phases[..., 1:last], self._odd(phases[..., last:])], -1)
+
+    def _odd(self, column: Tensor) -> Tensor:
+        """A column (n, channels, side, 1) less itself read from below, halved: odd about its first number."""
+        ops = self._ops
+        turned = ops.transpose(column, [0, 1, 3, 2])
+        mirrored = ops.take(turned, ops.tensor((-np.arange(self._side) % self._side).astype(np.int32)))
+        return ops.transpose(turned - mirrored, [0, 1, 3, 2]) / 2
 
 
 class Pixels:

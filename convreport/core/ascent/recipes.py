@@ -1,10 +1,10 @@
 """The named ways of maximizing an objective, each after its source with the source's numbers; and the user's own."""
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from convreport.core.ascent.spectrum import Spectrum
 from convreport.core.base.errors import UsageError, did_you_mean
 
 
@@ -15,7 +15,8 @@ class Recipe:
     Objective: before the activation or after it; `border` cells of the map are left out on each side (-1: by its size);
     `norm` and `variation` weigh penalties (the 6-norm and the total variation of the canvas, each per number).
     Parameterization: Fourier coefficients or pixels, of a picture in 0..1 behind the model's own preprocessing
-    (`canvas` picture) or of the raw numbers fed to the network; pixels start from uniform noise between the two numbers
+    (`canvas` picture) or of the raw numbers fed to the network; or the phases alone of such coefficients, whose magnitudes
+    are those of `spectrum`, which is measured of the build's pictures; pixels start from uniform noise between the two numbers
     of `start`, coefficients from normal noise of the standard deviation `start[1]`; `falloff` is the power of the
     frequency by which coefficients are scaled down; `deviation` bounds the standard deviation of what goes into the
     sigmoid, and twice it the root mean square, so that a picture cannot score by contrast (0: unbounded).
@@ -30,8 +31,11 @@ class Recipe:
     more than a tile, or `light` times as many in networks of little work, which converge more slowly and cost less; `size`
     of the first in pixels, 0: from the receptive field, from `smallest` to `largest`, and `margin` on each side that is
     cut off at the end. `scales` 0: as many as the source gives the kind of objective.
+    Diversity: so many pictures of each objective, unlike each other (see `core.ascent.diversity`); the first is the one that
+    would be drawn alone, and there is neither a second seed nor a rescue.
     Pick: best of `seeds` starts and of the last `checkpoints` pictures; `keep_best` the best of all steps.
-    Display: pixels are centred at 0.5 with standard deviation `contrast` (0: stretched to their range), `trim` cut off.
+    Display: pixels are centred at 0.5 with standard deviation `contrast` (0: stretched to their range), `trim` cut off;
+    with `transparency` what the steps cared for little is transparent.
     """
 
     name: str
@@ -39,7 +43,7 @@ class Recipe:
     border: int = -1
     norm: float = 0.0
     variation: float = 0.0
-    parameters: Literal["fourier", "pixels"] = "fourier"
+    parameters: Literal["fourier", "phases", "pixels"] = "fourier"
     canvas: Literal["picture", "raw"] = "picture"
     start: tuple[float, float] = (0.0, 0.01)
     falloff: float = 1.0
@@ -70,7 +74,10 @@ class Recipe:
     keep_best: bool = False
     contrast: float = 0.15
     trim: int = 0
+    transparency: bool = False
     source: str = ""
+    spectrum: Spectrum | None = None
+    diversity: int = 1
 
 
 FOURIER = Recipe(
@@ -100,6 +107,20 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         FOURIER,
+        Recipe(
+            "maco",
+            parameters="phases",
+            rotate=10.0,
+            zoom=0.1,
+            shift=1 / 16,
+            step="adam",
+            rate=0.1,
+            steps=64,
+            deep=2.5,
+            transparency=True,
+            source="after Fel et al., MAgnitude Constrained Optimization, NeurIPS 2023: the magnitude spectrum is that of "
+            "pictures, and the phases alone are climbed; what the ascent never cared for is transparent",
+        ),
         Recipe(
             "book",
             parameters="pixels",
@@ -167,6 +188,7 @@ RECIPES = {
         ),
     )
 }
+UNSAID = ("name", "spectrum", "diversity")  # fields that a recipe of one's own cannot say
 # Scales of `multiscale` by what is climbed, and the side of the blur for scores.
 FIRST_SCALES, LAYER_SCALES, LOGIT_SCALES, LOGIT_BLUR = 20, 15, 25, 7
 
@@ -214,8 +236,8 @@ def _own(name: str, table: Any, before: Iterable[Recipe]) -> Recipe:
     kinds = get_type_hints(Recipe)
     values: dict[str, Any] = {"source": f"your own, on the ground of {base.name}"}
     for key, value in said.items():
-        if key not in kinds or key == "name":
-            known = [field.name for field in dataclasses.fields(Recipe) if field.name != "name"]
+        known = [name for name in kinds if name not in UNSAID]
+        if key not in known:
             raise UsageError(f"there is no field '{key}'.", did_you_mean(key, ["base", "preset", *known]))
         values[key] = _value(key, value, kinds[key])
     recipe = replace(base, name=name, **values)
@@ -242,6 +264,11 @@ def _value(key: str, value: Any, kind: Any) -> Any:
 
 
 _CHECKS = (
+    (
+        lambda r: r.parameters == "phases" and (r.canvas == "raw" or r.growth > 1),
+        "phases are those of a picture of one size: neither a raw canvas nor growth.",
+    ),
+    (lambda r: r.transparency and r.growth > 1, "a picture that grows cannot be transparent."),
     (lambda r: r.steps < 1, "steps must be at least 1."),
     (lambda r: r.seeds < 1, "seeds must be at least 1."),
     (lambda r: not 1 <= r.checkpoints <= r.steps, "checkpoints must be from 1 to the number of steps."),

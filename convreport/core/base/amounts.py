@@ -8,8 +8,8 @@ _SECONDS = {"h": 3600, "m": 60, "s": 1}
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
-def seconds(words: str) -> float:
-    """The seconds of `10m`, `1h30m` or `90` (seconds); UsageError for anything else, and for nothing."""
+def seconds(words: str, option: str = "--budget") -> float:
+    """The seconds of `10m`, `1h30m` or `90` (seconds); UsageError, which names the option, for anything else, and for nothing."""
     text = words.strip().lower().replace(" ", "")
     if re.fullmatch(r"\d+(\.\d+)?", text):
         total = float(text)
@@ -18,7 +18,7 @@ def seconds(words: str) -> float:
     else:
         total = 0.0
     if total <= 0:
-        raise UsageError(f"--budget cannot be '{words}'.", "Write a time such as 90s, 10m or 1h30m.")
+        raise UsageError(f"{option} cannot be '{words}'.", "Write a time such as 90s, 10m or 1h30m.")
     return total
 
 

@@ -1,5 +1,6 @@
 """Arrays as pictures: .npy, .npz and many-channel TIFF files, and arrays at hand, of any number of channels."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from convreport.core.pictures.sample import Picture
 ENDINGS = (".npy", ".npz")
 TIFF = (".tif", ".tiff")
 MOST_CHANNELS = 64
+# What it logs of a broken file is said in a sentence, too; a program that listens still hears it.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 def load(path: Path, longest: int) -> Picture:

@@ -136,9 +136,21 @@ def encode_png(pixels: Pixels, level: int = 1) -> bytes:
     return buffer.getvalue()
 
 
+def on_white(picture: Pixels) -> Pixels:
+    """A picture (h, w, 3 or 4) as it looks on white paper, (h, w, 3)."""
+    if picture.shape[2] == 3:
+        return picture
+    alpha = picture[..., 3:].astype(np.float32) / 255
+    return (picture[..., :3] * alpha + 255 * (1 - alpha) + 0.5).astype(np.uint8)
+
+
 def encode_jpeg(pixels: Pixels, quality: int = 90, *, whole_colour: bool = True) -> bytes:
-    """For downloads that any program opens; without `whole_colour` colours at half the resolution, and half the bytes."""
+    """For downloads that any program opens; without `whole_colour` colours at half the resolution, and half the bytes.
+
+    What is transparent is white.
+    """
     buffer = io.BytesIO()
+    pixels = on_white(pixels) if pixels.ndim == 3 else pixels
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=0 if whole_colour else 2)
     return buffer.getvalue()
 

@@ -15,7 +15,7 @@ class Sample:
     `planes` is what the network is fed where that is more, or finer, than three channels of eight bits: float32 (height,
     width, channels), in 0..255, or where `raw` is set numbers that are no pixels and are fed as they are. `said` is what
     the user says it shows, in their words, and `truth` the class that means, if the model has it. `mask` (height, width) is
-    where its object is, for drawn pictures of which that is known.
+    where its object is, for drawn pictures of which that is known. `path` is the file it was read from, never published.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Sample:
     truth: int | None = None
     raw: bool = False
     mask: NDArray[np.bool_] | None = field(default=None, repr=False, compare=False)
+    path: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -39,3 +40,4 @@ class Picture:
     said: str = ""
     raw: bool = False
     mask: NDArray[np.bool_] | None = field(default=None, repr=False, compare=False)
+    path: str = field(default="", repr=False, compare=False)

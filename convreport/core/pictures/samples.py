@@ -54,7 +54,7 @@ def read(patterns: Sequence[str], most: int, table: Mapping[str, str] | None = N
         try:
             found = load(known[index])
             said = truth.of_file(known[index], table)
-            pictures.append((index, dataclasses.replace(found, said=said)))
+            pictures.append((index, dataclasses.replace(found, said=said, path=str(known[index]))))
         except ImageError as error:
             skipped.append((known[index].name, error.message))
             queue.extend([spared] if (spared := next(spare, None)) is not None else [])
@@ -93,7 +93,10 @@ def named_samples(pictures: Iterable[Picture]) -> Iterator[Sample]:
         if one.planes is not None:
             state.update(repr(one.planes.shape).encode() + np.ascontiguousarray(one.planes).tobytes())
         slug_ = unique_slug(one.name, taken)
-        yield Sample(one.name, slug_, state.hexdigest(), one.pixels, one.planes, one.said, raw=one.raw, mask=one.mask)
+        yield Sample(
+            one.name, slug_, state.hexdigest(), one.pixels, one.planes, one.said,
+            raw=one.raw, mask=one.mask, path=one.path,
+        )  # fmt: skip
 
 
 def slug(text: str) -> str:
@@ -160,7 +163,7 @@ def _load_picture(path: Path, *, first: bool = False) -> Picture:
         raise ImageError("its pixels are too many") from None
     except UnidentifiedImageError:
         raise ImageError("not a picture, or of an unknown kind") from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except Exception as error:  # whatever Pillow raises of a broken file, a TypeError too
         raise ImageError(f"cannot be read ({str(error) or type(error).__name__})") from None
 
 

@@ -22,10 +22,13 @@ from convreport.core.survey.shards import Part, Pass, Surveyor
 from convreport.core.survey.tally import Pairs, Tally
 
 KEEP_EVERY = 10.0  # seconds
+MOST_KEPT, FEWEST_KEPT = 1024, 128  # pictures to which the answers of all units are kept, to be compared
+MOST_KEPT_NUMBERS = 1 << 24  # of them, in all layers: 64 MB
 MOST_GROUPS = 1000  # classes or folders whose means are kept
 KEPT_UNUSED = 7 * 24 * 3600  # seconds a finished survey is kept
 SHAPED_BY = (
     "convreport.core.survey.conduct", "convreport.core.survey.shards", "convreport.core.survey.tally",
+    "convreport.core.survey.likeness",
     "convreport.core.network.kernels", "convreport.core.network.circuits", "convreport.core.pictures.fitting",
 )  # fmt: skip
 
@@ -49,10 +52,12 @@ def conduct(
     started = time.monotonic()
     groups = sorted({said for number in range(examples.count) if (said := examples.said(number))})
     groups = groups if len(groups) <= MOST_GROUPS else []  # as many as that are no classes
-    asked = Pass(tuple(layers), fit, tuple(groups), surveyor.suspects(layers))
+    units = {path: card.layer(path).units for path in layers}
+    asked = Pass(
+        tuple(layers), fit, tuple(groups), surveyor.suspects(layers), _every(examples.count, sum(units.values()))
+    )
     file = scratch / f"survey-{_key(examples, card, rests_on, layers, fit)}.npz"
     _tidy(scratch, file)
-    units = {path: card.layer(path).units for path in layers}
     progress = (None if fresh else _read(file, asked.suspects)) or Progress(0, Part.empty(units, asked))
     begun, kept = progress.done, time.monotonic()
     emit(events.SurveyStarted(examples.count, begun))
@@ -73,6 +78,12 @@ def conduct(
         emit(events.Warned(f"Skipped {skipped} of {examples.count:,} examples, the first because {reason}."))
     emit(events.SurveyFinished(examples.count - skipped, len(layers), time.monotonic() - started))
     return Survey(progress.part.tallies, progress.part.failures, groups)
+
+
+def _every(pictures: int, units: int) -> int:
+    """Every how many-th picture's answers are kept: of most atlases those to 1,024, of one of very many units fewer."""
+    kept = min(max(MOST_KEPT_NUMBERS // max(units, 1), FEWEST_KEPT), MOST_KEPT)
+    return max(-(-pictures // kept), 1)
 
 
 def _key(examples: Examples, card: ModelCard, rests_on: str, layers: Sequence[str], fit: str) -> str:

@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from convreport.core.base.errors import ModelError
+from convreport.core.base.errors import ImageError, ModelError
 from convreport.core.survey.tally import Tally
 
 if TYPE_CHECKING:
     from convreport.core.network.card import ModelCard
+    from convreport.core.pictures.concepts import Concept, Labelled
     from convreport.core.pictures.sample import Sample
     from convreport.core.seam import Network
+    from convreport.core.survey.dissection import Dissection
     from convreport.core.survey.shards import Surveyor
 
 
@@ -66,6 +68,25 @@ class Examples(Protocol):
         """These pictures, read anew, in order; None for what cannot be read."""
         ...
 
+    @property
+    def concepts(self) -> "tuple[Concept, ...]":
+        """What their masks mark; nothing where nobody gave masks."""
+        ...
+
+    @property
+    def masked(self) -> Sequence[int]:
+        """The numbers of those that have masks."""
+        ...
+
+    @property
+    def masks(self) -> str:
+        """Names all masks, and whose they are; "" where there are none."""
+        ...
+
+    def labelled(self, numbers: Iterable[int]) -> Iterator["Labelled | ImageError"]:
+        """These pictures with their masks, read anew, in order; ImageError for what cannot be read."""
+        ...
+
     def survey(self, net: "Network", layers: Sequence[str], fit: str) -> Survey:
         """Show all of them to a network, once for these layers."""
         ...
@@ -74,6 +95,16 @@ class Examples(Protocol):
         self, surveyor: "Surveyor", card: "ModelCard", rests_on: str, layers: Sequence[str], fit: str
     ) -> Survey:
         """The same, by somebody who has the network; `rests_on` is what that says of itself."""
+        ...
+
+    def dissect(self, net: "Network", layers: Sequence[str], fit: str, most: int) -> "Dissection":
+        """Find what the units of these layers detect, by at most so many pictures with masks."""
+        ...
+
+    def dissect_by(
+        self, surveyor: "Surveyor", card: "ModelCard", layers: Sequence[str], fit: str, most: int
+    ) -> "Dissection":
+        """The same, by somebody who has the network."""
         ...
 
     def abroad(self, brought: Mapping[int, bytes]) -> "Examples":

@@ -6,7 +6,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby, islice
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -21,7 +21,11 @@ from convreport.core.survey.tally import ALIKE, MOST_PAIRS, Pairs, Tally
 
 BLOCK = 64  # pictures that are read while those before them are looked at
 SHARD = 128  # pictures that are tallied by themselves: sums are joined shard by shard, so they do not depend on who made them
+SETTLED_FROM = 500  # pictures from which it pays to prepare the network with its weights as constants (seconds, once)
 BATCH = 16  # pictures of 224 x 224 a call of the network; fewer larger ones, more small ones up to a block
+
+E = TypeVar("E", contravariant=True)
+P = TypeVar("P", covariant=True)
 
 Read = (
     tuple[Array, bool] | ImageError
@@ -31,13 +35,14 @@ Read = (
 @dataclass(frozen=True)
 class Pass:
     """What is asked of every shard: the layers, how pictures are fed, the groups they may belong to, and of each layer the
-    pairs of units with nearly the same kernel, whose responses are compared.
+    pairs of units with nearly the same kernel, whose responses are compared. Responses to every `every`-th picture are kept.
     """
 
     layers: tuple[str, ...]
     fit: str
     groups: tuple[str, ...]
     suspects: Mapping[str, Pairs]
+    every: int = 1
 
 
 @dataclass
@@ -81,6 +86,22 @@ class Pictures(Protocol):
         ...
 
 
+class Asked(Protocol[E, P]):
+    """What is asked of every shard of another pass: `E` is what it must know of the examples, `P` what comes of a shard."""
+
+    def shard(self, net: Network, examples: E, first: int) -> P:
+        """What comes of the shard that begins at that place."""
+        ...
+
+    def pictures(self, first: int) -> Iterable[int]:
+        """The numbers of those of that shard."""
+        ...
+
+    def lost(self, first: int, why: str) -> P:
+        """What comes of it where nobody could make it."""
+        ...
+
+
 class Surveyor(Protocol):
     """Who shows pictures to a network."""
 
@@ -90,6 +111,10 @@ class Surveyor(Protocol):
 
     def parts(self, examples: Pictures, asked: Pass, starts: Sequence[int]) -> Iterator[Part]:
         """Of each shard, by the number of its first picture, what came of it, in that order."""
+        ...
+
+    def tallied(self, examples: E, asked: Asked[E, P], starts: Sequence[int]) -> Iterator[P]:
+        """The same of another pass over them."""
         ...
 
 
@@ -109,6 +134,10 @@ class Here:
             blocks = _blocks(self._net, examples, asked.fit, starts[0], examples.count)
             for _ in starts:
                 yield _tallied(self._net, examples, asked, islice(blocks, SHARD // BLOCK))
+
+    def tallied(self, examples: E, asked: Asked[E, P], starts: Sequence[int]) -> Iterator[P]:
+        """One after the other."""
+        return (asked.shard(self._net, examples, first) for first in starts)
 
 
 def shard(net: Network, examples: Pictures, asked: Pass, first: int) -> Part:
@@ -132,20 +161,22 @@ def _tallied(net: Network, examples: Pictures, asked: Pass, blocks: Iterable[lis
     """While a batch is tallied the network sees the next one."""
     part = Part.empty({path: net.card.layer(path).units for path in asked.layers}, asked)
     place = {said: index for index, said in enumerate(asked.groups)}
+    settled = examples.count >= SETTLED_FROM
     seen: Future[Any] | None = None
     shown: list[int] = []
 
     def tally() -> None:
         if seen is not None:
             groups = np.array([place.get(examples.said(number), -1) for number in shown])
-            _tally(part, net, seen.result(), np.array(shown), groups)
+            _tally(part, net, seen.result(), np.array(shown), groups, asked.every)
 
     with ThreadPoolExecutor(1) as pool:
         for numbers, planes, raw in _batches(blocks, part):
             if len(part.failures) == len(part.tallies):
                 seen = None
                 continue  # nothing is left to ask for; what cannot be read is counted all the same
-            coming = pool.submit(copy_context().run, partial(net.observe, planes, list(part.tallies), raw=raw))
+            ask = partial(net.observe, planes, list(part.tallies), raw=raw, settled=settled)
+            coming = pool.submit(copy_context().run, ask)
             tally()
             seen, shown = coming, numbers
         tally()
@@ -174,14 +205,18 @@ def _batches(blocks: Iterable[list[tuple[int, Read]]], part: Part) -> Iterator[t
         known.sort(key=lambda one: (one[1].shape, one[2], one[0]))
         for (_, raw), group in groupby(known, key=lambda one: (one[1].shape, one[2])):
             same = list(group)
-            area = same[0][1].shape[0] * same[0][1].shape[1]
-            size = min(max(BATCH * 224 * 224 // area, 1), BLOCK)
+            size = together(same[0][1])
             for first in range(0, len(same), size):
                 some = same[first : first + size]
                 yield [one[0] for one in some], np.stack([one[1] for one in some]), raw
 
 
-def _tally(part: Part, net: Network, seen: Mapping[str, Responses], numbers: Array, groups: Array) -> None:
+def together(planes: Array) -> int:
+    """How many pictures such as this one (height, width, channels) a call of the network takes."""
+    return min(max(BATCH * 224 * 224 // (planes.shape[0] * planes.shape[1]), 1), BLOCK)
+
+
+def _tally(part: Part, net: Network, seen: Mapping[str, Responses], numbers: Array, groups: Array, every: int) -> None:
     for path in part.tallies:
         if path in part.failures:
             continue
@@ -190,4 +225,4 @@ def _tally(part: Part, net: Network, seen: Mapping[str, Responses], numbers: Arr
         elif not (np.isfinite(seen[path].most).all() and np.isfinite(seen[path].least).all()):
             part.failures[path] = f"The layer {path} of {net.card.name} answers with NaN or infinity to an example."
         else:
-            part.tallies[path].add(seen[path], numbers, groups)
+            part.tallies[path].add(seen[path], numbers, groups, every)

@@ -1,4 +1,6 @@
-"""What the units of a layer answered to many pictures, tallied as a stream: nothing in it grows with the pictures."""
+"""What the units of a layer answered to many pictures, tallied as a stream: nothing in it grows with the pictures, but a
+sample of answers as large as its caller allows.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +10,7 @@ import numpy as np
 
 from convreport.core.base.kinds import Array
 from convreport.core.seam import Responses
+from convreport.core.survey.likeness import correlation
 
 KEPT = 9  # strongest responses a unit
 BINS = 32  # of a unit's histogram
@@ -88,7 +91,8 @@ class Tally:
     means over the map, `positive` the shares of positions above zero, `full` those at the activation's ceiling; `answering`
     counts pictures with a position above zero. `drive` (units, groups) sums the mean of what is above zero over the pictures
     of each group, of which `members` counts. `pairs` (near-duplicate kernels, 6): count, sums of x, y, x x, y y and x y over
-    all positions, less the first means (`origin`). `low`, `width` and `counts` are those of a Spread.
+    all positions, less the first means (`origin`). `low`, `width` and `counts` are those of a Spread. `sampled` (some
+    pictures, units) are the highest responses to every so many-th picture, in the order of their numbers, `samples`.
     """
 
     best: Array
@@ -108,6 +112,8 @@ class Tally:
     width: Array
     counts: Array
     pictures: Array
+    sampled: Array
+    samples: Array
     suspects: Pairs = field(default=())
 
     @classmethod
@@ -121,7 +127,8 @@ class Tally:
             np.full((units, KEPT), -np.inf, np.float32), np.full((units, KEPT), -1, np.int64),
             np.zeros((units, KEPT, 4), np.int32), np.full(units, -np.inf), np.full(units, np.inf), zeros(), zeros(),
             zeros(), zeros(), np.zeros((units, groups)), np.zeros(groups), np.zeros((len(suspects), 6)), zeros(),
-            zeros(), zeros(), np.zeros((units, BINS), np.int64), np.zeros(1, np.int64), suspects,
+            zeros(), zeros(), np.zeros((units, BINS), np.int64), np.zeros(1, np.int64), np.zeros((0, units), np.float32),
+            np.zeros(0, np.int64), suspects,
         )  # fmt: skip
 
     def arrays(self) -> dict[str, Array]:
@@ -144,11 +151,15 @@ class Tally:
         """What `arrays` gave."""
         return cls(**arrays, suspects=suspects)
 
-    def add(self, seen: Responses, numbers: Array, groups: Array) -> None:
-        """Tally n pictures: their responses, their numbers (n,), and the group each belongs to (n,), -1 for none."""
+    def add(self, seen: Responses, numbers: Array, groups: Array, every: int = 1) -> None:
+        """Tally n pictures: their responses, their numbers (n,), and the group each belongs to (n,), -1 for none.
+
+        The responses to those whose numbers are multiples of `every` are kept.
+        """
         self._count(seen, groups)
         self._keep_best(seen, numbers)
         self._correlate(seen.maps)
+        self._sample(seen.most[numbers % every == 0], numbers[numbers % every == 0])
         self.pictures = self.pictures + len(numbers)
 
     def _count(self, seen: Responses, groups: Array) -> None:
@@ -182,6 +193,10 @@ class Tally:
         self.best[units], self.who[units] = (np.take_along_axis(known, order, 1) for known in (values, who))
         self.cells[units] = np.take_along_axis(cells, order[..., None], 1)
 
+    def _sample(self, most: Array, numbers: Array) -> None:
+        order = np.argsort(known := np.concatenate([self.samples, numbers]), kind="stable")
+        self.sampled, self.samples = np.concatenate([self.sampled, most])[order].astype(np.float32), known[order]
+
     def _correlate(self, maps: Array) -> None:
         """The sums of all pairs at once: those of products stand in the matrix of every column with every column."""
         if not self.suspects:
@@ -189,7 +204,8 @@ class Tally:
         asked, place = np.unique([pair[:2] for pair in self.suspects], return_inverse=True)
         first, second = place.reshape(-1, 2).T
         for picture in maps:
-            columns = picture.reshape(-1, picture.shape[-1])[:, asked].astype(np.float64) - self.origin[asked]
+            columns = np.take(picture.reshape(-1, picture.shape[-1]), asked, axis=1).astype(np.float64)
+            columns -= self.origin[asked]
             sums, products = columns.sum(0), columns.T @ columns
             squares = products.diagonal()
             count = np.full(len(first), len(columns))
@@ -213,7 +229,9 @@ class Tally:
             name: getattr(self, name) + getattr(other, name)
             for name in ("total", "positive", "full", "answering", "drive", "members", "pictures")
         }
+        kept = np.argsort(numbers := np.concatenate([self.samples, other.samples]), kind="stable")
         return Tally(
+            sampled=np.concatenate([self.sampled, other.sampled])[kept], samples=numbers[kept],
             best=np.take_along_axis(best, order, 1), who=np.take_along_axis(who, order, 1),
             cells=np.take_along_axis(cells, order[..., None], 1), most=np.maximum(self.most, other.most),
             least=np.minimum(self.least, other.least), pairs=self.pairs + other._pairs_about(self.origin),
@@ -239,7 +257,7 @@ class Tally:
         """(unit, unit, cosine of kernels, correlation of responses) of the pairs that are alike in both, most alike first."""
         found = []
         for (first, second, cosine), sums in zip(self.suspects, self.pairs, strict=True):
-            together = _correlation(sums)
+            together = correlation(sums)
             if cosine > ALIKE and together > ALIKE:
                 found.append((first, second, cosine, together))
         return sorted(found, key=lambda one: -one[2] * one[3])
@@ -278,12 +296,3 @@ def _first_peaks(maps: Array, units: Array) -> Array:
     rows, columns = maps.shape[:2]
     row, column = np.divmod(maps.reshape(rows * columns, -1)[:, units].argmax(0), columns)
     return np.stack([row, column, np.full(len(units), rows), np.full(len(units), columns)], 1)
-
-
-def _correlation(sums: Array) -> float:
-    """Pearson's, of the sums in a row of `pairs`; 0 where one of the two never changes."""
-    count, x, y, xx, yy, xy = sums
-    if not count:
-        return 0.0
-    spread = (xx - x * x / count) * (yy - y * y / count)
-    return float((xy - x * y / count) / np.sqrt(spread)) if spread > 0 else 0.0

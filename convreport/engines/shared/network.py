@@ -41,7 +41,7 @@ class EngineNetwork:
         self._forward, self._ops, self._memory = forward, forward.ops, means.memory
         self._decisions = Decisions(means.precision, means.decisions, self._ops.shorter)
         self._climbs: dict[tuple[Any, Recipe], Climb] = {}
-        self._observers: dict[tuple[str, ...], Any] = {}
+        self._observers: dict[tuple[tuple[str, ...], bool], Any] = {}
 
     def kernels(self, layer: str) -> Array:
         """The kernel of a convolution, float32 (height, width, input channels, units), as trained."""
@@ -51,22 +51,25 @@ class EngineNetwork:
         """The weights by which a convolution or dense layer mixes channels; None for a layer of another kind."""
         return self._forward.kernel(layer)
 
-    def observe(self, planes: Array, layers: Sequence[str], *, raw: bool = False) -> Mapping[str, Responses]:
-        """What the units of `layers` answer to pictures as `read` gives them, by one pass that is prepared once.
+    def observe(
+        self, planes: Array, layers: Sequence[str], *, raw: bool = False, settled: bool = False
+    ) -> Mapping[str, Responses]:
+        """What the units of `layers` answer to pictures as `read` gives them, by one pass that is prepared once; `settled`
+        with the weights as they were then, which takes longer to prepare and is quicker.
 
         Raises ModelError where a layer was not run. `raw` pictures are fed as they are. NaN and infinity are let through.
         """
-        asked = tuple(layers)
+        asked = tuple(layers), settled
         if asked not in self._observers:
             self._observers.clear()
-            self._observers[asked] = observing(self._forward, asked)
+            self._observers[asked] = observing(self._forward, asked[0], settled=settled)
         return dict(self._observers[asked](self._fed(planes, raw=raw)))
 
     def settled(self, layers: Sequence[str], plain: Sequence[str] = ()) -> Answering:
         """The same as a function, prepared with the weights as they are now, quicker: of the layers `plain` it tells the
         maps alone, of the others no shares of positions (`positive`, `full`); what is not told is empty.
         """
-        ask = observing(self._forward, tuple(layers), frozenset(plain), settled=True)
+        ask = observing(self._forward, tuple(layers), frozenset(plain), settled=True, shares=False)
         return lambda planes, raw: ask(self._fed(planes, raw=raw))
 
     def look(self, samples: Sequence[Sample], layers: Sequence[str], *, fit: str, targets: Targets | None) -> Look:

@@ -11,6 +11,7 @@ from convreport.core.survey.examples import Survey
 
 SHAPED_BY = (
     "convreport.core.survey.conduct", "convreport.core.survey.shards", "convreport.core.survey.tally",
+    "convreport.core.survey.likeness",
     "convreport.core.pictures.fitting", "convreport.sections.shared.surveyed",
 )  # fmt: skip
 

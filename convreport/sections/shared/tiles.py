@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,14 @@ import numpy as np
 from convreport.core.ascent import recipes
 from convreport.core.ascent.outcome import Ascent
 from convreport.core.ascent.recipes import FOURIER, Recipe
+from convreport.core.ascent.spectrum import Spectrum, name_of
+from convreport.core.base.errors import UsageError
+from convreport.core.base.kinds import Pixels
 from convreport.core.drawing.figures import Drawing, Figure
 from convreport.core.drawing.scope import Scope
-from convreport.core.pictures import pixels
+from convreport.core.network.card import ModelCard
+from convreport.core.pictures import pixels, samples
+from convreport.core.pictures.sample import Sample
 
 SHAPED_BY = (
     *(
@@ -24,6 +30,7 @@ SHAPED_BY = (
             "parameters",
             "recipes",
             "room",
+            "spectrum",
             "stage",
             "steps",
             "transforms",
@@ -32,7 +39,8 @@ SHAPED_BY = (
     "convreport.sections.shared.tiles",
 )
 FEW = 0.05  # share of a layer's units that may answer a tile more strongly before it is called unspecific
-RECIPE_HELP = "how patterns are made: fourier, book, keras-example, multiscale, jitter, or your own"
+RECIPE_HELP = "how patterns are made: fourier, maco, book, keras-example, multiscale, jitter, or your own"
+AT_HAND = 4  # photos on which a spectrum is measured where no pictures are given
 PRESET_HELP = "of fourier: draft, standard, high"
 USUAL_BATCH = 8  # fewer at once are told of: memory ran short
 
@@ -66,13 +74,56 @@ class TileFacts:
 def key(scope: Scope, recipe: str, preset: str) -> Mapping[str, Any]:
     """What shapes every tile of an atlas, as JSON: how pictures are fed, the seed, the precision asked for, the recipe."""
     numbers = replace(recipes.find(recipe, preset, scope.recipes), name="", source="")
+    spectrum = {}
+    if numbers.parameters == "phases":
+        spectrum = {"spectrum": name_of(scope.card, _measurable(scope.card, scope.samples), scope.fit)}
     return {
+        **spectrum,
         "input": scope.card.input,
         "preprocessing": scope.card.preprocessing.key,
         "seed": scope.seed,
         "precision": scope.precision,
         "recipe": numbers,
     }
+
+
+def recipe_of(scope: Scope, recipe: str, preset: str) -> Recipe:
+    """The recipe of the tiles of an atlas, with what it asks to be measured."""
+    return measured(recipes.find(recipe, preset, scope.recipes), scope.card, scope.samples, scope.fit)
+
+
+def check(scope: Scope, recipe: str, preset: str) -> None:
+    """UsageError where there is no such recipe or preset, or the model's pictures are not of its kind."""
+    _must_suit(recipes.find(recipe, preset, scope.recipes), scope.card)
+
+
+def measured(recipe: Recipe, card: ModelCard, shown: Sequence[Sample], fit: str) -> Recipe:
+    """A recipe of phases with the spectrum of these pictures, of photos at hand where there are none; others as they are.
+
+    UsageError where it has none for pictures of so many channels.
+    """
+    if recipe.parameters != "phases":
+        return recipe
+    _must_suit(recipe, card)
+    return replace(recipe, spectrum=Spectrum.of(card, _measurable(card, shown), fit))
+
+
+def _must_suit(recipe: Recipe, card: ModelCard) -> None:
+    if recipe.parameters == "phases" and card.input[2] not in (1, 3):
+        raise UsageError(
+            f"The recipe {recipe.name} draws in colour or in gray, and {card.name} reads {card.input[2]} channels.",
+            "Choose another one with --recipe.",
+        )
+
+
+def _measurable(card: ModelCard, shown: Sequence[Sample]) -> Sequence[Sample]:
+    """Those that are pictures; else photos at hand."""
+    return [one for one in shown if not one.raw] or _at_hand(card.input[2] == 1)
+
+
+@cache
+def _at_hand(gray: bool) -> Sequence[Sample]:
+    return samples.natural(AT_HAND, gray=gray).samples
 
 
 def recipe_option() -> Any:
@@ -95,9 +146,15 @@ def drawings(ascent: Ascent, names: Sequence[str], recipe: Recipe, preset: str) 
         if recipe.name == FOURIER.name:
             found = replace(found, preset=preset)
         alt = name + ("" if found.responds else ": no response found")
-        figure = Figure("pattern", pixels.in_colour(ascent.pictures[place]), alt, kind="pattern")
+        figure = Figure("pattern", shown(ascent, place), alt, kind="pattern")
         made.append(Drawing((figure,), found))
     return made
+
+
+def shown(ascent: Ascent, place: int) -> Pixels:
+    """One picture of an ascent in colour, (height, width, 3), or 4 where its recipe asks for transparency."""
+    picture = pixels.in_colour(ascent.pictures[place])
+    return np.dstack([picture, ascent.opacity[place]]) if ascent.opacity.size else picture
 
 
 def verdict(rose: bool, rank: int, among: int) -> str:

@@ -242,14 +242,20 @@
       const selective = (one) => one.facts.driven?.selectivity ?? -1;
       ways.set("class", ["most selective first", (one) => (one.facts.driven ? `${one.facts.driven.name} ${short(one.facts.driven.selectivity)}` : ""), (a, b) => selective(b) - selective(a)]);
     }
+    if (units.some((one) => one.detects?.[2])) {
+      const iou = (one) => one.detects?.[1] ?? -1;
+      ways.set("detects", ["surest detector first", (one) => (one.detects?.[2] ? `${one.detects[0]} ${one.detects[1].toFixed(2)}` : ""), (a, b) => iou(b) - iou(a)]);
+    }
     for (const one of answers) {
       ways.set(`to ${one.slug}`, [`response to ${one.name}`, ({ unit }) => short(one.most[unit]), (a, b) => one.most[b.unit] - one.most[a.unit]]);
     }
     return ways;
   }
 
-  /** The kinds of units worth being shown alone: (name, test); only those that some but not all units are of. */
-  function kinds(units, answers) {
+  /** The kinds of units worth being shown alone: (name, test); only those that some but not all units are of. Of very many
+   *  pictures the first are known here. */
+  function kinds(units, { answers, unshown }) {
+    const [every, some] = unshown ? [`the first ${answers.length} pictures`, `some of the first ${answers.length} pictures`] : ["every picture", "some picture"];
     const rectified = answers.filter((one) => one.rectified);
     const silent = ({ unit }) => rectified.every((one) => one.silent.includes(unit));
     const verdict = (word) => ({ facts }) => facts.verdict === word;
@@ -257,7 +263,8 @@
       ["specific", verdict("specific")], ["shared", verdict("shared")], ["unspecific", verdict("unspecific")],
       ["no response found", ({ facts }) => facts.responds === false],
       ["no example", ({ facts }) => facts.best?.length === 0],
-      ...(rectified.length ? [["silent on every picture", silent], ["responding to some picture", (one) => !silent(one)]] : []),
+      ["detectors", ({ detects }) => detects?.[2] === true],
+      ...(rectified.length ? [[`silent on ${every}`, silent], [`responding to ${some}`, (one) => !silent(one)]] : []),
     ];
     return new Map(all.map(([name, test]) => [name, [test, units.filter(test).length]]).filter(([, [, count]]) => count && count < units.length));
   }
@@ -355,13 +362,27 @@
 
   const painters = new Set(); // each paints all its tiles at once, for the printer
 
+  /** Where a page asks for its first sheet of tiles beforehand, as it has thousands, all others and the data of the units wait
+   *  until that one is there, or for some seconds; not where a link to a unit asks for them. */
+  function firstTiles() {
+    const first = document.querySelector(".cr-units[data-main] img.cr-sheet");
+    if (!first || location.hash || !document.querySelector("link[rel=preload][as=image]")) return null;
+    const others = [...document.querySelectorAll("img.cr-sheet")].filter((one) => one !== first);
+    others.forEach((one) => { one.dataset.src = one.getAttribute("src"); one.removeAttribute("src"); });
+    first.loading = "eager";
+    return Promise.race([first.decode().catch(() => null), new Promise((resolve) => setTimeout(resolve, 3000))])
+      .then(() => others.forEach((one) => { one.src = one.dataset.src; }));
+  }
+  let awaited;
+
   async function unitGrid(box) {
     const up = box.dataset.up;
+    await (awaited ??= firstTiles());
     const data = await load(box.dataset.source);
     const sheet = data.sheets[box.dataset.figure];
-    const units = sheet.units.map((facts) => ({ unit: facts.unit, facts }));
+    const units = sheet.units.map((facts) => ({ unit: facts.unit, facts, detects: data.detects?.[facts.unit] }));
     const ways = orders(units, data.answers, box.dataset.number, box.dataset.prefix || "");
-    const groups = kinds(units, data.answers);
+    const groups = kinds(units, data);
     // One grid of a page has the short addresses; in the report, where many layers share a page, each has its own.
     const linked = box.hasAttribute("data-main") || !document.querySelector(".cr-units[data-main]");
     const anchor = box.dataset.anchor ?? "";
@@ -507,15 +528,19 @@
         if (facts[key] !== undefined) rows.push([words, typeof facts[key] === "number" ? short(facts[key]) : String(facts[key])]);
       }
     }
+    const detects = data.detects?.[unit]; // concept, intersection over union, is that enough?
+    if (detects) rows.unshift(["detects", detects[2] ? `${detects[0]}, IoU ${short(detects[1])}` : `nothing that is marked (${detects[0]}, IoU ${short(detects[1])})`]);
     const side = el("div", {}, table(rows));
     const wired = data.wires?.[unit];
     for (const [links, title] of wired ? [[wired.inputs, "Strongest inputs"], [wired.consumers, "Feeds most into"]] : []) {
       if (links.length) side.append(el("h3", { textContent: title }), wires(links, data, up));
     }
+    const near = (data.near?.units[unit] ?? []).map(([other, likeness]) => [other, likeness, findTile(main(data), other)]).filter(([, , found]) => found);
+    if (near.length) side.append(el("h3", { textContent: "Responds to the same pictures" }), neighbors(near, data, up));
     const answers = data.answers.filter((one) => unit < one.channels);
     if (answers.length) {
       answers.sort((a, b) => b.most[unit] - a.most[unit]);
-      side.append(el("h3", { textContent: "Its activations, picture by picture" }));
+      side.append(el("h3", { textContent: data.unshown ? `Its activations on the first ${data.answers.length} pictures` : "Its activations, picture by picture" }));
       if (answers[0].raw) side.append(el("div", { className: "cr-answers" }, ...answers.map((one) => answerFigure(one, unit, up))));
       else side.append(table(answers.map((one) => [one.name, ...answerWords(one, unit)])));
     }
@@ -576,6 +601,20 @@
         else link.href = link.href.replace(/#u\d+$/, ""); // its page does not show that unit
       }, () => {});
       return link;
+    }));
+  }
+
+  /** The sheet that stands for the units of a layer. */
+  const main = ({ sheets }) => sheets.pattern ?? sheets.crops ?? Object.values(sheets)[0];
+
+  /** Units of the same layer as a row of tiles, each with the correlation of its answers. */
+  function neighbors(near, data, up) {
+    const said = `correlation of the highest responses to ${data.near.pictures.toLocaleString("en")} pictures`;
+    return el("div", { className: "cr-near", title: said }, ...near.map(([unit, likeness, found]) => {
+      const tile = el("span", { className: "cr-tile" });
+      tile.style.setProperty("--shape", shapeOf(main(data).tile));
+      paintTile(tile, main(data), found.file, found.place, up);
+      return el("a", { href: `#u${unit}`, ariaLabel: `Unit ${unit}, ${said}: ${likeness.toFixed(2)}` }, tile, el("b", { textContent: unit }), ` ${likeness.toFixed(2)}`);
     }));
   }
 
@@ -693,6 +732,105 @@
     }
   }
 
+  // -- the activation atlas
+
+  const STRONGEST_ZOOM = 4;
+
+  /** A map to be dragged, scrolled and zoomed; a cell that is selected shows the pictures behind it. */
+  async function atlas(box) {
+    const { atlas: { grid, side, crop, behind, cells, figures } } = await load(box.dataset.source);
+    const view = box.querySelector(".cr-atlas-view");
+    const map = box.querySelector(".cr-atlas-map");
+    const panel = el("div", { className: "cr-atlas-panel", role: "status" });
+    const buttons = cells.map((cell, place) => {
+      const button = el("button", { type: "button", tabIndex: -1, ariaLabel: `Cell in row ${cell.row + 1}, column ${cell.column + 1}: ${cell.places} places` });
+      Object.assign(button.style, { top: `${(cell.row / grid) * 100}%`, left: `${(cell.column / grid) * 100}%`, width: `${100 / grid}%`, height: `${100 / grid}%` });
+      button.onclick = () => select(place);
+      return button;
+    });
+    let zoom = 1;
+    let selected = -1;
+
+    function select(place) {
+      buttons[selected]?.classList.remove("cr-selected");
+      buttons[selected]?.setAttribute("tabindex", "-1");
+      selected = place;
+      const cell = cells[place];
+      buttons[place].classList.add("cr-selected");
+      buttons[place].tabIndex = 0;
+      const tile = el("span", { className: "cr-tile" });
+      paintRegion(tile, figures.map.file, figures.map.size, [cell.row * side, cell.column * side, side, side]);
+      const pictures = cell.origins.slice(0, behind).map(([name, said], index) => {
+        const one = el("span", { className: "cr-tile", role: "img", ariaLabel: `${name}${said ? `, ${said}` : ""}` });
+        one.style.setProperty("--shape", shapeOf(crop));
+        paintRegion(one, figures.behind.file, figures.behind.size, [place * crop[0], index * crop[1], ...crop]);
+        return el("figure", {}, one, el("figcaption", { textContent: said || name }));
+      });
+      panel.replaceChildren(tile, el("p", { className: "cr-hint", textContent: `${cell.places} places${cell.score === null ? "" : ` · score ${short(cell.score)}`}` }), el("div", { className: "cr-natural" }, ...pictures));
+    }
+
+    /** Keep the middle of what is seen where it is. */
+    function magnify(factor) {
+      const next = Math.min(Math.max(zoom * factor, 1), STRONGEST_ZOOM);
+      const middle = [(view.scrollLeft + view.clientWidth / 2) / map.offsetWidth, (view.scrollTop + view.clientHeight / 2) / map.offsetHeight];
+      zoom = next;
+      map.style.width = `${zoom * 100}%`;
+      view.scrollLeft = middle[0] * map.offsetWidth - view.clientWidth / 2;
+      view.scrollTop = middle[1] * map.offsetHeight - view.clientHeight / 2;
+    }
+
+    /** The nearest cell in a direction (rows, columns). */
+    function beside([down, across]) {
+      const from = cells[selected];
+      const away = ({ row, column }) => {
+        const [y, x] = [row - from.row, column - from.column];
+        const along = y * down + x * across;
+        return along > 0 ? along + 3 * Math.abs(y * across + x * down) : Infinity;
+      };
+      const best = cells.reduce((found, cell, place) => (away(cell) < away(cells[found]) ? place : found), selected);
+      return away(cells[best]) < Infinity ? best : selected;
+    }
+
+    view.addEventListener("keydown", (event) => {
+      const by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+      if (event.key === "+" || event.key === "-") magnify(event.key === "+" ? 1.5 : 1 / 1.5);
+      if (!by) return;
+      event.preventDefault();
+      select(beside(by));
+      buttons[selected].focus({ preventScroll: true });
+      buttons[selected].scrollIntoView({ block: "nearest", inline: "nearest" });
+    });
+
+    // A mouse drags the map; a finger scrolls it anyway.
+    let from = null;
+    view.addEventListener("pointerdown", (event) => {
+      if (event.pointerType === "mouse" && event.button === 0) from = { x: event.clientX, y: event.clientY, left: view.scrollLeft, top: view.scrollTop, moved: false };
+    });
+    window.addEventListener("pointermove", (event) => {
+      if (!from) return;
+      const [x, y] = [event.clientX - from.x, event.clientY - from.y];
+      from.moved ||= Math.hypot(x, y) > 4;
+      if (from.moved) view.scrollTo(from.left - x, from.top - y);
+    });
+    view.addEventListener("click", (event) => { if (dragged) { event.stopPropagation(); event.preventDefault(); } }, true);
+    let dragged = false;
+    window.addEventListener("pointerup", () => {
+      dragged = Boolean(from?.moved);
+      from = null;
+      setTimeout(() => { dragged = false; });
+    });
+
+    const control = (text, words, act) => el("button", { type: "button", textContent: text, title: words, ariaLabel: words, onclick: act });
+    const bar = el("div", { className: "cr-bar-of-controls" }, control("+", "Larger", () => magnify(1.5)), control("−", "Smaller", () => magnify(1 / 1.5)),
+      el("span", { className: "cr-hint", textContent: "drag to move, select a cell for the pictures behind it, arrow keys for its neighbors" }));
+    map.append(...buttons);
+    box.prepend(bar);
+    box.append(panel);
+    box.classList.add("cr-live");
+    view.removeAttribute("tabindex"); // its buttons are reached instead
+    select(cells.reduce((best, cell, place) => (cell.places > cells[best].places ? place : best), 0));
+  }
+
   // -- heatmaps
 
   function heatmap(box) {
@@ -721,6 +859,7 @@
     document.querySelectorAll(".cr-find").forEach(finder);
     document.querySelectorAll(".cr-tiling").forEach(tiling);
     document.querySelectorAll(".cr-cam").forEach(heatmap);
+    document.querySelectorAll(".cr-atlas").forEach((box) => atlas(box).catch(() => {}));
     const current = document.querySelector(".cr-current");
     if (current) current.parentElement.scrollLeft = current.offsetLeft - current.parentElement.clientWidth / 2;
     document.querySelectorAll(".cr-strip a").forEach((link) => { link.title = link.textContent; });

@@ -27,6 +27,8 @@ class TensorFlowOps:
         self.maximum, self.clip, self.where = self._tf.maximum, self._tf.clip_by_value, self._tf.where
         self.zeros, self.reshape, self.transpose = self._tf.zeros, self._tf.reshape, self._tf.transpose
         self.concat, self.log, self.softmax = self._tf.concat, self._tf.math.log, self._tf.nn.softmax
+        self.fixed = self._tf.stop_gradient
+        self.cos, self.sin = self._tf.cos, self._tf.sin
 
     def tensor(self, values: Any) -> Any:
         """An array, or a number as float32, as a tensor."""
@@ -55,6 +57,10 @@ class TensorFlowOps:
     def pick(self, x: Any, places: Any) -> Any:
         """Of each row one place."""
         return self._tf.gather(x, places, axis=1, batch_dims=1)
+
+    def sign(self, x: Any) -> Any:
+        """-1, 0 or 1."""
+        return self._tf.sign(x)
 
     def most(self, x: Any, axes: Sequence[int]) -> Any:
         """The largest over some axes."""

@@ -21,7 +21,7 @@ class TorchOps:
         self.out_of_memory = torch.OutOfMemoryError
         self.sqrt, self.rsqrt, self.power, self.sigmoid = torch.sqrt, torch.rsqrt, torch.pow, torch.sigmoid
         self.clip, self.where, self.reshape, self.transpose = torch.clamp, torch.where, torch.reshape, torch.permute
-        self.concat, self.log = torch.cat, torch.log
+        self.concat, self.log, self.cos, self.sin = torch.cat, torch.log, torch.cos, torch.sin
 
     def tensor(self, values: Any) -> Any:
         """An array, or a number as float32, as a tensor on the device."""
@@ -41,6 +41,10 @@ class TorchOps:
     def maximum(self, x: Any, least: Any) -> Any:
         """The larger one, number by number."""
         return self._torch.clamp(x, min=least)
+
+    def fixed(self, x: Any) -> Any:
+        """The same numbers, through which no gradient passes."""
+        return x.detach()
 
     def number(self, x: Any) -> Any:
         """Whatever its format, as float32."""
@@ -65,6 +69,10 @@ class TorchOps:
     def pick(self, x: Any, places: Any) -> Any:
         """Of each row one place."""
         return x.gather(1, places.long()[:, None])[:, 0]
+
+    def sign(self, x: Any) -> Any:
+        """-1, 0 or 1."""
+        return x.sign()
 
     def most(self, x: Any, axes: Sequence[int]) -> Any:
         """The largest over some axes."""

@@ -1,0 +1,66 @@
+"""Very large atlases in Chromium: a layer of 4,096 units shows its first tiles within a second at 9 Mb/s and 60 ms."""
+
+import http.server
+import threading
+import time
+from functools import partial
+
+import pytest
+
+from convreport.builder import pipeline
+from tests.bench import load
+from tests.browser.conftest import Quiet
+
+WITHIN = 1.0  # seconds
+# The reader goes to the units at once; a sheet of tiles, which every page shows until its viewer is there, or a tile is painted.
+SHOWN = """() => {
+  const units = document.querySelector('.cr-units[data-main]');
+  if (!units) return false;
+  if (!window.gone) { window.gone = true; units.scrollIntoView(); }
+  const sheet = units.querySelector('img.cr-sheet');
+  if (sheet && sheet.complete && sheet.naturalWidth) return true;
+  const found = /url\\("(.*?)"\\)/.exec(units.querySelector('.cr-tile')?.style.backgroundImage ?? '');
+  return !!found && performance.getEntriesByName(new URL(found[1], location.href).href).some((one) => one.responseEnd > 0);
+}"""
+# All units can be sorted and opened.
+LIVE = "() => document.querySelector('.cr-units[data-main]')?.classList.contains('cr-live')"
+
+
+@pytest.fixture(scope="module")
+def large(small_atlas, tmp_path_factory):
+    """An atlas with a layer of 4,096 units, served."""
+    out = tmp_path_factory.mktemp("large") / "atlas"
+    out.mkdir()
+    atlas = load.of_size(small_atlas, out, 1, 4096)
+    pipeline.make_site(atlas, None, lambda event: None)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(atlas.site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.slow
+def test_the_first_of_4096_tiles_show_within_a_second(large, browser):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
+    page = context.new_page()
+    faults = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 60, "downloadThroughput": 9e6 / 8, "uploadThroughput": 9e6 / 8},
+    )
+    took = []
+    for _ in range(5):  # the machine may be busy: the best of five
+        session.send("Network.clearBrowserCache")
+        started = time.monotonic()
+        page.goto(f"{large}/demo/layers/copy0.html", wait_until="commit")
+        page.wait_for_function(SHOWN, timeout=30_000)
+        took.append(time.monotonic() - started)
+    assert min(took) < WITHIN, took
+    grid = page.locator(".cr-units[data-main]")
+    assert grid.locator(".cr-count").inner_text() == "4096 units" and grid.locator(".cr-unit").count() == 4096
+    assert faults == []
+    context.close()

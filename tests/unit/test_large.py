@@ -1,0 +1,70 @@
+"""What is done for very large atlases: what a page, the viewer's data and the report hold of very many pictures and units."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from convreport.book.values import Sheet, SheetFile
+from convreport.core.pictures import pixels
+from convreport.sections import together
+from convreport.share import media, report
+from tests import books
+
+
+@pytest.mark.parametrize(("channels", "pictures", "shown"), [(4, 40, 40), (512, 40, 40), (512, 60, 48), (4096, 60, 12)])
+def test_answers_to_very_many_pictures_do_not_hold_up_a_layers_page(channels, pictures, shown):
+    names = [f"p{place}" for place in range(pictures)]
+    drawings = [
+        dataclasses.replace(one, figures={"raw": books.ShownFigure("", file="x.webp")})
+        for one in (books.activations("x", name, (), channels) for name in names)
+    ]
+    book = dataclasses.replace(books.book(samples=names, activations=drawings), model=books.card(layers=("x",)))
+    data = together.layer_data(book, "x")
+    assert [one["slug"] for one in data["answers"]] == names[:shown]
+    assert data.get("unshown", 0) == pictures - shown
+    assert len(json.dumps(data["answers"])) < 1_500_000
+
+
+def test_only_the_sheets_with_wanted_tiles_are_read(tmp_path):
+    files = [SheetFile(f"{place}.webp", (4, 8), (2 * place, 2 * place + 1)) for place in range(3)]
+    for place, file in enumerate(files):
+        sheet = np.full((4, 8, 3), 60 * place, np.uint8)
+        (tmp_path / file.file).write_bytes(pixels.encode(sheet, "map"))
+    sheet = Sheet("x", "tile", (4, 4), 2, tuple(files))
+    assert set(media.Media(tmp_path).tiles(sheet)) == set(range(6))
+    (tmp_path / "0.webp").unlink()
+    found = media.Media(tmp_path).tiles(sheet, {3, 4})
+    assert set(found) == {2, 3, 4, 5} and found[3].max() == 60 and found[4].max() == 120
+
+
+def test_the_report_says_how_many_pictures_it_leaves_out():
+    measure = report.Measure(32, report.LARGEST, 360)
+    few, many = (books.book(samples=[f"p{place}" for place in range(count)]) for count in (100, 130))
+    assert report._left_out(few, [], measure, 32) == []
+    assert report._left_out(many, [], measure, 32) == ["30 of 130 pictures"]
+
+
+def test_drawings_and_failures_are_found_by_what_they_are_about():
+    chapter = books.chapter(
+        "activations",
+        [books.activations("x", "a", (), 1), books.activations("y", "a", (), 1), books.failure("x", sample="b")],
+    )
+    assert [len(found) for found in chapter.of_layer["x"]] == [1, 1]
+    assert [len(found) for found in chapter.of_sample["a"]] == [2, 0]
+    assert "c" not in chapter.of_sample
+
+
+@pytest.mark.parametrize(
+    ("layers", "bytes_", "above", "asked"), [(40, 10**9, False, 0), (80, 10, False, 8), (80, 10**6, True, 8)]
+)
+def test_of_very_many_layers_a_few_tell_which_measure_of_the_report_can_fit(monkeypatch, layers, bytes_, above, asked):
+    seen = []
+    monkeypatch.setattr(report, "_with_tiles", lambda book: [f"x{place}" for place in range(layers)])
+    monkeypatch.setattr(
+        report, "_layer", lambda media, book, path, measure: seen.append(path) or {"sheets": [{"source": "x" * bytes_}]}
+    )
+    measure = report.Measure(32, report.LARGEST, 360)
+    assert report._far_above(report.LIMIT, None, None, measure) is above
+    assert len(set(seen)) == asked
