@@ -21,9 +21,8 @@ class Feed:
         self.name = name
         self.input: tuple[int | None, int | None, int] = (None, None, 3)  # set when it is known
         self.input_name, more = _arguments(model)
-        self.dense = (
-            False  # must pictures lie in memory channel by channel? For models that look at how they lie (`view`)
-        )
+        # Must pictures lie in memory channel by channel? For models that mind (`view`).
+        self.contiguous = False
         self._values = _values(more, dict(said), name)
         first = next((one for one in _numbers(model) if one.is_floating_point()), None)
         torch = runtime.torch()
