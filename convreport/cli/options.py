@@ -50,8 +50,8 @@ MaxExamples = Annotated[Optional[int], typer.Option(help="At most so many exampl
 Layers = Annotated[Optional[list[str]], typer.Option(help="Layers by glob or index; repeatable.")]
 AllLayers = Annotated[Optional[bool], typer.Option("--all-layers", help="Every layer with feature maps.")]
 Filters = Annotated[Optional[str], typer.Option(help="Units a layer: 64, all, random:12 or 3,17,40. [default: 64]")]
-Sections = Annotated[Optional[str], typer.Option(help="Only these sections, by comma.")]
-Skip = Annotated[Optional[str], typer.Option(help="Not these sections, by comma.")]
+Sections = Annotated[Optional[list[str]], typer.Option(help="Only these sections, by comma; repeatable.")]
+Skip = Annotated[Optional[list[str]], typer.Option(help="Not these sections, by comma; repeatable.")]
 Truth = Annotated[
     Optional[Path], typer.Option(help="What pictures show, a CSV of file,label. [default: the folders they are in]")
 ]

@@ -15,6 +15,6 @@ def said(given: Mapping[str, Any], *others: str) -> dict[str, Any]:
         if value is None or key in (*OF_THE_COMMAND, *others):
             continue
         if key in BY_COMMA:
-            value = [part.strip() for part in value.split(",") if part.strip()]
+            value = [part.strip() for words in value for part in words.split(",") if part.strip()]
         found[key] = tuple(value) if isinstance(value, list) else value
     return found

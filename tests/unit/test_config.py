@@ -141,3 +141,9 @@ def test_a_mistake_in_an_option_is_told_once():
     with pytest.raises(UsageError) as caught:
         make_plan({"set": ("sanity.pictures=0",)}, None, sections)
     assert caught.value.message == "sanity.pictures must be at least 1, not 0."
+
+
+def test_sections_are_named_by_comma_or_one_by_one():
+    from convreport.cli.said import said
+
+    assert said({"skip": ["overview", "kernels, classes"], "sections": None}) == {"skip": ("overview", "kernels", "classes")}

@@ -31,7 +31,7 @@ def section(monkeypatch):
         return [Drawing((Figure("tile", np.zeros((8, 8, 3), np.uint8), "x"),), {}) for _ in batch]
 
     made = SimpleNamespace(
-        name="patterns", batch=4, seen=[], broken=False, of_examples=False, draw=draw,
+        name="patterns", batch=4, seen=[], broken=False, of_examples=False, passes=lambda scope: 0, draw=draw,
         subjects=lambda scope: subjects, group=lambda one: one.layer, clock=clock,
     )  # fmt: skip
     return made
