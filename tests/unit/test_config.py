@@ -146,4 +146,6 @@ def test_a_mistake_in_an_option_is_told_once():
 def test_sections_are_named_by_comma_or_one_by_one():
     from convreport.cli.said import said
 
-    assert said({"skip": ["overview", "kernels, classes"], "sections": None}) == {"skip": ("overview", "kernels", "classes")}
+    assert said({"skip": ["overview", "kernels, classes"], "sections": None}) == {
+        "skip": ("overview", "kernels", "classes")
+    }
