@@ -14,7 +14,7 @@ from convreport.core.seam import Means, Targets  # noqa: E402
 from convreport.engines.request import Request  # noqa: E402
 from convreport.engines.torch.load import load  # noqa: E402
 from tests import models  # noqa: E402
-from tests.torch_models import trained_small  # noqa: E402
+from tests.torch_models import Tiny, trained_small  # noqa: E402
 
 SHAPE = (3, 32, 32)
 
@@ -87,6 +87,15 @@ def test_a_program_of_one_number_of_pictures_is_freed_of_it(tmp_path, batch):
     assert layers(found) == layers(plain)
     assert [one.path for one in found.card.layers if one.kind == "ReLU"] == ["act", "act@2"], "as in the module itself"
     np.testing.assert_allclose(answers(found), answers(plain), atol=1e-5)
+
+
+def test_a_transformer_of_one_picture_is_freed_of_it():
+    """Its attention merges pictures with heads, and with tokens."""
+    torch.manual_seed(0)
+    module = Tiny().eval()
+    found = loaded("x", live=torch.export.export(module, (torch.rand(1, *SHAPE),)))
+    np.testing.assert_allclose(answers(found), answers(loaded("x", SHAPE, live=module)), atol=1e-5)
+    assert found.card.layer("block/linear1").grid == (4, 4)
 
 
 def test_a_program_that_cannot_be_freed_says_how_to_export_it(tmp_path):

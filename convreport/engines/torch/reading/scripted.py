@@ -73,7 +73,7 @@ def _written(script: Any, shape: tuple[int, int, int]) -> Any:
             delattr(graph, said)
             kept[said] = _kept(graph, names[tensor.data_ptr()], tensor)
         node.target = kept.get(said, said)
-    batches.free(graph, BATCH)
+    batches.free(graph, BATCH, shape)
     exported.rebuild(graph)
     return graph
 
