@@ -26,13 +26,14 @@ class Branching(nn.Module):
         super().__init__()
         self.first, self.second = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 6, 1)
         self.up, self.act, self.dense = nn.ConvTranspose2d(6, 6, 2, 2), nn.ReLU(), nn.Linear(6 * 32 * 32, 5)
+        self.norm = nn.LayerNorm(5)
 
     def forward(self, x):
         y = self.act(self.first(x))
         if y.shape[1] > 5:
             y = self.act(self.second(y) + y)
         y = nn.functional.max_pool2d(self.up(y), 2)
-        return self.dense(y.view(y.shape[0], -1))
+        return self.norm(self.dense(y.view(y.shape[0], -1)))
 
 
 class Mixing(nn.Module):
@@ -61,7 +62,7 @@ def answers(model):
 
 
 def layers(model):
-    return [(one.path, one.kind, one.receptive_field) for one in model.card.layers if one.params]
+    return [(one.path, one.kind, one.receptive_field) for one in model.card.layers if one.kernel]
 
 
 def test_an_exported_program_has_its_layers_again(trained, tmp_path):
