@@ -47,6 +47,22 @@ class Functional(nn.Module):
         return self.dense(torch.flatten(functional.max_pool2d(y, 2), 1))
 
 
+class Tiny(nn.Module):
+    """A vision transformer with a class token."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 8, 8)
+        self.token = nn.Parameter(torch.zeros(1, 1, 8))
+        self.block = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(len(x), -1, -1), x], 1)
+        return self.head(self.block(x)[:, 0])
+
+
 def small():
     """A little of everything: 3 x 32 x 32 -> 4 classes."""
     return nn.Sequential(

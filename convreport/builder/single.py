@@ -10,7 +10,7 @@ from convreport.builder.plan import Plan
 from convreport.core.ascent import recipes
 from convreport.core.ascent.objectives import Objective, channel, logit
 from convreport.core.ascent.recipes import Recipe
-from convreport.core.base.errors import UsageError
+from convreport.core.base.errors import ModelError, UsageError
 from convreport.core.base.files import write_atomically
 from convreport.core.base.kinds import Pixels
 from convreport.core.base.numbers import unheard
@@ -29,7 +29,8 @@ FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 def draw(plan: Plan, layer: str, unit: str, size: int, to: Path) -> str:
     """Draw what a unit of a layer seeks, or with `classes` for a layer what a class does, and write it; says how it went.
 
-    Raises UsageError for an unknown layer, a unit out of range, or a file that no picture can be written to.
+    Raises UsageError for an unknown layer, a unit out of range, or a file that no picture can be written to; ModelError
+    where weights that are NaN leave nothing to draw.
     """
     recipe = _recipe(plan, size)
     if to.suffix.lower() not in FORMATS:
@@ -39,6 +40,11 @@ def draw(plan: Plan, layer: str, unit: str, size: int, to: Path) -> str:
     objective, name = _objective(loaded.card, layer, unit)
     ascent = loaded.network(Means(plan.precision, None, plan.memory)).ascend([objective], recipe, plan.seed)
     facts = tiles.facts(ascent, 0)
+    if facts.score is None and loaded.card.alerts:
+        raise ModelError(
+            f"{loaded.card.name} answers with no number for {name}: {loaded.card.alerts[0]}.",
+            "Give weights that are sound; `convreport doctor` names the others.",
+        )
     try:
         write_atomically(to, pixels.encode_as(tiles.shown(ascent, 0), to.suffix.lower()))
     except OSError as error:

@@ -2,6 +2,7 @@
 
 import sys
 import types
+from functools import cache
 
 import numpy as np
 import pytest
@@ -111,11 +112,16 @@ PUBLISHED = {
 }
 
 
+@cache
+def published(source):
+    return load(Request(source, weights="none"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("source", PUBLISHED)
 def test_published_networks_are_understood_and_looked_at(source):
     (needs.timm if source.startswith("timm") else needs.torchvision)()
-    net = load(Request(source, weights="none")).network(Means("float32"))
+    net = published(source).network(Means("float32"))
     card, (cam, kernels) = net.card, PUBLISHED[source]
     assert (card.input, card.head, card.classes, len(card.labels)) == ((224, 224, 3), "logits", 1000, 1000)
     assert "trained with" in card.preprocessing.why and not card.alerts
@@ -137,7 +143,7 @@ def test_published_networks_are_understood_and_looked_at(source):
 @pytest.mark.slow
 def test_a_shuffle_of_channels_keeps_cells_and_no_channel():
     needs.torchvision()
-    card = load(Request("torchvision:shufflenet_v2_x0_5", weights="none")).card
+    card = published("torchvision:shufflenet_v2_x0_5").card
     block = card.layer("stage2/1")
     assert block.receptive_field.stride == (8, 8) and card.layer("stage2/2/chunk()").inputs == ("stage2/1",)
     assert Circuits(card).made_by("stage2/1", 3) == [], "nobody knows where a shuffled channel comes from"

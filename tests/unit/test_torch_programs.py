@@ -14,7 +14,7 @@ from convreport.core.seam import Means, Targets  # noqa: E402
 from convreport.engines.request import Request  # noqa: E402
 from convreport.engines.torch.load import load  # noqa: E402
 from tests import models  # noqa: E402
-from tests.torch_models import trained_small  # noqa: E402
+from tests.torch_models import Tiny, trained_small  # noqa: E402
 
 SHAPE = (3, 32, 32)
 
@@ -26,13 +26,14 @@ class Branching(nn.Module):
         super().__init__()
         self.first, self.second = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 6, 1)
         self.up, self.act, self.dense = nn.ConvTranspose2d(6, 6, 2, 2), nn.ReLU(), nn.Linear(6 * 32 * 32, 5)
+        self.norm = nn.LayerNorm(5)
 
     def forward(self, x):
         y = self.act(self.first(x))
         if y.shape[1] > 5:
             y = self.act(self.second(y) + y)
         y = nn.functional.max_pool2d(self.up(y), 2)
-        return self.dense(y.view(y.shape[0], -1))
+        return self.norm(self.dense(y.view(y.shape[0], -1)))
 
 
 class Mixing(nn.Module):
@@ -61,7 +62,7 @@ def answers(model):
 
 
 def layers(model):
-    return [(one.path, one.kind, one.receptive_field) for one in model.card.layers if one.params]
+    return [(one.path, one.kind, one.receptive_field) for one in model.card.layers if one.kernel]
 
 
 def test_an_exported_program_has_its_layers_again(trained, tmp_path):
@@ -87,6 +88,15 @@ def test_a_program_of_one_number_of_pictures_is_freed_of_it(tmp_path, batch):
     assert layers(found) == layers(plain)
     assert [one.path for one in found.card.layers if one.kind == "ReLU"] == ["act", "act@2"], "as in the module itself"
     np.testing.assert_allclose(answers(found), answers(plain), atol=1e-5)
+
+
+def test_a_transformer_of_one_picture_is_freed_of_it():
+    """Its attention merges pictures with heads, and with tokens."""
+    torch.manual_seed(0)
+    module = Tiny().eval()
+    found = loaded("x", live=torch.export.export(module, (torch.rand(1, *SHAPE),)))
+    np.testing.assert_allclose(answers(found), answers(loaded("x", SHAPE, live=module)), atol=1e-5)
+    assert found.card.layer("block/linear1").grid == (4, 4)
 
 
 def test_a_program_that_cannot_be_freed_says_how_to_export_it(tmp_path):

@@ -229,3 +229,25 @@ def test_names():
     assert name_of(Request("x", live=make())) == "Sequential"
     with pytest.raises(ModelError, match="There is no model file"):
         name_of(Request("gone.pt2"))
+
+
+def broken():
+    module = small()
+    with torch.no_grad():
+        module[0].weight[1] = float("nan")
+    return module
+
+
+def test_a_unit_of_nan_weights_is_not_drawn(tmp_path):
+    from convreport import sections
+    from convreport.builder import single
+    from convreport.builder.config import make_plan
+
+    words = {"model": f"{__name__}:broken", "input_shape": "3,32,32", "preset": "draft", "preprocess": "rescale"}
+    plan = make_plan(words, None, sections)  # layer number 1 is the one named 0
+    with pytest.raises(
+        ModelError, match=r"no number for unit 1 of 0: 27 of 216 weights in 0\.weight are NaN"
+    ) as caught:
+        single.draw(plan, "1", "1", 32, tmp_path / "tile.png")
+    assert caught.value.exit_code == 3 and caught.value.hint and not (tmp_path / "tile.png").exists()
+    assert "score" in single.draw(plan, "1", "2", 32, tmp_path / "tile.png"), "the others are as they were"

@@ -13,7 +13,7 @@ from convreport.core.network import layers  # noqa: E402
 from convreport.core.seam import Targets  # noqa: E402
 from convreport.engines.request import Request  # noqa: E402
 from convreport.engines.torch.load import load  # noqa: E402
-from tests.torch_models import Functional, ResNet, card, network, picture, seeded  # noqa: E402
+from tests.torch_models import Functional, ResNet, Tiny, card, network, picture, seeded  # noqa: E402
 
 
 def test_functions_that_no_hook_sees_are_layers_too():
@@ -66,19 +66,6 @@ def test_a_dense_head_is_channels_last():
 
 
 def test_tokens_of_a_transformer_are_folded():
-    class Tiny(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.patches = nn.Conv2d(3, 8, 8, 8)
-            self.token = nn.Parameter(torch.zeros(1, 1, 8))
-            self.block = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
-            self.head = nn.Linear(8, 3)
-
-        def forward(self, x):
-            x = self.patches(x).flatten(2).transpose(1, 2)
-            x = torch.cat([self.token.expand(len(x), -1, -1), x], 1)
-            return self.head(self.block(x)[:, 0])
-
     net = network(seeded(Tiny))
     layer = net.card.layer("block/norm2")
     assert layer.grid == (4, 4) and layer.spatial

@@ -32,7 +32,7 @@ def opened(program: Any, name: str) -> tuple[Any, tuple[int, int, int] | None]:
     shape = tuple(inputs[0].meta["val"].shape) if inputs and "val" in inputs[0].meta else ()
     module = program.module(check_guards=False)
     if len(shape) == 4 and isinstance(shape[0], int):
-        batches.free(module, shape[0])
+        batches.free(module, shape[0], shape[1:])
         recorded = program.module(check_guards=False)
         if len(inputs) > 1 or not batches.alike(module, recorded, shape[0], shape[1:]):
             raise ModelError(f"{name} was exported for batches of {shape[0]} alone.", REEXPORT)
@@ -57,7 +57,8 @@ def rebuild(module: Any) -> None:
         layer = None if weights_are_computed else made[name](module, node)
         if layer is None:
             continue
-        place = path = _place(node) or node.name
+        place = _place(node) or node.name
+        place = path = place if _free(module, place) or place in taken else f"{place}.{node.name}"
         turn = 1
         while path in taken or not _free(module, path):
             turn += 1
@@ -90,7 +91,7 @@ def _free(module: Any, path: str) -> bool:
         module = getattr(module, part, None)
         if module is None:
             return True
-    return type(module) is runtime.torch().nn.Module
+    return type(module) is runtime.torch().nn.Module and not any(True for _ in module.children())
 
 
 def _put(module: Any, path: str, layer: Any) -> None:

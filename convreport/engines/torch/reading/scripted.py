@@ -59,6 +59,7 @@ def _written(script: Any, shape: tuple[int, int, int]) -> Any:
 
     weights = [*script.named_buffers(), *script.named_parameters()]
     like = next((one for _, one in weights if one.is_floating_point()), torch.zeros(1))
+    learned = {name for name, _ in script.named_parameters()}
     names = {one.data_ptr(): name for name, one in weights}
     with torch.no_grad():
         pictures = torch.rand(BATCH, *shape).to(like.device, like.dtype)
@@ -70,10 +71,11 @@ def _written(script: Any, shape: tuple[int, int, int]) -> Any:
         said = str(node.target)
         tensor: Any = None if said in kept else getattr(graph, said)
         if torch.is_tensor(tensor) and tensor.data_ptr() in names:
+            name = names[tensor.data_ptr()]
             delattr(graph, said)
-            kept[said] = _kept(graph, names[tensor.data_ptr()], tensor)
+            kept[said] = _kept(graph, name, tensor, learned=name in learned)
         node.target = kept.get(said, said)
-    batches.free(graph, BATCH)
+    batches.free(graph, BATCH, shape)
     exported.rebuild(graph)
     return graph
 
@@ -90,15 +92,15 @@ def _at_rest(script: Any) -> Iterator[None]:
             one.training = True
 
 
-def _kept(module: Any, path: str, tensor: Any) -> str:
+def _kept(module: Any, path: str, tensor: Any, *, learned: bool) -> str:
     """The tensor under its name in the script, in plain modules."""
     *folders, last = path.split(".")
     for part in folders:
         if getattr(module, part, None) is None:
             module.add_module(part, runtime.torch().nn.Module())
         module = getattr(module, part)
-    if isinstance(tensor, runtime.torch().nn.Parameter):
-        module.register_parameter(last, tensor)
+    if learned:
+        module.register_parameter(last, runtime.torch().nn.Parameter(tensor.detach(), tensor.requires_grad))
     else:
         module.register_buffer(last, tensor)
     return path

@@ -186,7 +186,7 @@ def _published(package: str, name: str, request: Request) -> Found:
         raise
     except Exception as error:
         names = _names(package)
-        if names and name.partition(".")[0] not in names:
+        if names and ":" not in name and name.partition(".")[0] not in names:  # with a colon it is one of another hub
             raise ModelError(
                 f"{package} has no model {name}.", did_you_mean(name, names, otherwise="Check its name.")
             ) from None

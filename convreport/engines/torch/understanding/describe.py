@@ -103,9 +103,9 @@ def _traced(feed: Feed) -> Wiring:
     try:
         return trace(feed, pictures)
     except RuntimeError as error:
-        if feed.dense or "view size is not compatible" not in str(error):
+        if feed.contiguous or "view size is not compatible" not in str(error):
             raise
-    feed.dense = True
+    feed.contiguous = True
     return trace(feed, pictures)
 
 

@@ -21,9 +21,8 @@ class Feed:
         self.name = name
         self.input: tuple[int | None, int | None, int] = (None, None, 3)  # set when it is known
         self.input_name, more = _arguments(model)
-        self.dense = (
-            False  # must pictures lie in memory channel by channel? For models that look at how they lie (`view`)
-        )
+        # Must pictures lie in memory channel by channel? For models that mind (`view`).
+        self.contiguous = False
         self._values = _values(more, dict(said), name)
         first = next((one for one in _numbers(model) if one.is_floating_point()), None)
         torch = runtime.torch()
@@ -41,7 +40,7 @@ class Feed:
         """The model's outputs, flat, maps channels last, for a tensor of pictures; with `slopes` for gradients to follow."""
         torch = runtime.torch()
         fed = pictures.to(self.device, self.dtype).permute(0, 3, 1, 2)
-        fed = fed.contiguous() if self.dense else fed
+        fed = fed.contiguous() if self.contiguous else fed
         more = {
             key: torch.as_tensor(np.repeat(value, len(fed), 0), device=self.device)
             for key, value in self._values.items()
