@@ -10,7 +10,7 @@ FULL = Path("/dev/full")  # a disk without room, on Linux
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
-@pytest.mark.parametrize("words", [["--version"], ["schema"]])
+@pytest.mark.parametrize("words", [["--version"], ["sections"]])
 def test_words_that_find_no_room_are_a_sentence(words):
     """Few stay in a buffer until the end, many do not."""
     with FULL.open("w") as full:
