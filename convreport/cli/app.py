@@ -12,7 +12,7 @@ from convreport import __version__
 from convreport.cli import changes, commands, options
 from convreport.cli.extended import Commands, More, extended
 from convreport.cli.said import said
-from convreport.cli.sentences import sentences
+from convreport.cli.sentences import flush, sentences
 from convreport.cli.words import listed
 
 if TYPE_CHECKING:
@@ -32,7 +32,11 @@ app = typer.Typer(
 
 def main() -> None:
     """The command `convreport`."""
-    app()
+    with sentences():
+        try:
+            app()
+        finally:
+            flush()
 
 
 def _find_modules_here() -> None:

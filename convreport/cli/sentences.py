@@ -1,6 +1,7 @@
 """User errors as a sentence, a hint and an exit code; Ctrl-C as 130."""
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,3 +41,14 @@ def sentences() -> Iterator[None]:
             "\nInterrupted; everything drawn so far is kept, and the same command goes on from there.", file=sys.stderr
         )
         raise SystemExit(INTERRUPTED) from None
+
+
+def flush() -> None:
+    """What was said goes out now: where it cannot, that is a sentence, and nothing the interpreter complains of when it ends."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno != errno.EPIPE:  # nobody reads on: `convreport models | head`
+            raise

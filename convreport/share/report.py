@@ -56,7 +56,9 @@ def one_file(atlas: Atlas, book: Book, *, top: int = TOP, limit: int = LIMIT, te
     """The report of one model as UTF-8 HTML of at most `limit` bytes; UsageError if not even the smallest fits."""
     media = Media(atlas.docs / book.slug)
     smallest = 0
-    for measure in [one for one in ladder(top) if not _far_above(limit, media, book, one)] or [*ladder(top)][-1:]:
+    steps = list(ladder(top))
+    first = next((place for place, one in enumerate(steps) if not _far_above(limit, media, book, one)), -1)
+    for measure in steps[first:]:
         text = _rendered(atlas, media, book, measure, top, templates).encode()
         if len(text) <= limit:
             return text

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -109,27 +110,25 @@ def _of_class(facts, place, classes):
 def of_size(source, out, layers=0, units=0, pictures=0, classes=0):
     """An atlas in the folder `out`: the one in `source`, grown; its site is not made yet."""
     shutil.copytree(Path(source) / "docs", out / "docs")
-    atlas = Atlas.open(out, create=False) if (out / ".gitignore").exists() else None
-    if atlas is None:
-        shutil.copyfile(Path(source) / ".gitignore", out / ".gitignore")
-        atlas = Atlas.open(out, create=False)
+    shutil.copyfile(Path(source) / ".gitignore", out / ".gitignore")
+    atlas = Atlas.open(out, create=False)
     book = books.of(source)
     book = grown(book, layers, units) if layers else book
     book = pictured(book, pictures, classes) if pictures or classes else book
     folder = atlas.docs / book.slug
-    sheet = _sheet()
     for chapter in book.sections:
         for one in (file for sheet_ in chapter.sheets for file in sheet_.files):
             if not (place := folder / one.file).exists():
                 place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(sheet)
+                place.write_bytes(_sheet(one.size))
     writer.write(folder, book, kinds, published_schema())
     return atlas
 
 
-def _sheet():
-    """A sheet that weighs what a sheet of patterns does: 32 tiles of about 8 kB."""
-    noise = np.random.default_rng(0).normal(size=(4 * TILE // 2, 8 * TILE // 2, 3))
+@cache
+def _sheet(size):
+    """A sheet that weighs what a sheet of patterns does, about 8 kB a tile."""
+    noise = np.random.default_rng(0).normal(size=(size[0] // 2, size[1] // 2, 3))
     whole = np.clip(128 + 45 * noise, 0, 255).astype(np.uint8).repeat(2, 0).repeat(2, 1)
     return pixels.encode(whole, "pattern")
 

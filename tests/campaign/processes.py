@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 
+from tests.campaign import bench
 from tests.campaign.bench import Family
 from tests.campaign.builds import WORDS, copy_of, lose_some, prepare, whole_again
 
@@ -22,7 +23,7 @@ def process(*words):
 
 def told(running, codes):
     """What is wrong with how it ended, or nothing."""
-    said = running.communicate(timeout=55)[0]
+    said = running.communicate(timeout=bench.LIMIT - 5)[0]
     wrong = "Traceback" in said or running.returncode not in codes
     return f"{running.args[3]}: exit code {running.returncode}: {said[-400:]}" if wrong else None
 
