@@ -30,7 +30,7 @@ class Recipe:
     Schedule: `steps` at each of `scales` sizes, each `growth` times the last, and `deep` times as many for units that see
     more than a tile, or `light` times as many in networks of little work, which converge more slowly and cost less; `size`
     of the first in pixels, 0: from the receptive field, from `smallest` to `largest`, and `margin` on each side that is
-    cut off at the end. `scales` 0: as many as the source gives the kind of objective.
+    cut off at the end (none for units that see more than a tile). `scales` 0: as many as the source gives the kind of objective.
     Diversity: so many pictures of each objective, unlike each other (see `core.ascent.diversity`); the first is the one that
     would be drawn alone, and there is neither a second seed nor a rescue.
     Pick: best of `seeds` starts and of the last `checkpoints` pictures; `keep_best` the best of all steps.
@@ -88,20 +88,30 @@ FOURIER = Recipe(
     margin=8,
     deviation=0.7,
     step="padam",
-    rate=0.2,
+    rate=0.3,
+    fade=0.7,
     momentum=0.5,
     steps=32,
-    deep=1.5,
-    light=1.25,
+    deep=2.0,
+    light=2.0,
     source="after Olah, Mordvintsev and Schubert, Feature Visualization, Distill 2017: Fourier coefficients, "
     "decorrelated colour, random warps, on the mean before the activation; climbed by Padam (Chen et al. 2018), with the "
     "contrast bounded",
 )
 # What a preset changes of `fourier`; other recipes have the numbers of their sources and no presets.
 PRESETS: dict[str, dict[str, Any]] = {
-    "draft": {"steps": 20},
+    "draft": {"steps": 20, "deep": 1.5, "light": 1.25},
     "standard": {},
-    "high": {"steps": 128, "rate": 0.1, "largest": 160, "seeds": 2, "checkpoints": 3, "fade": 0.9},
+    "high": {
+        "steps": 128,
+        "rate": 0.1,
+        "fade": 0.9,
+        "deep": 1.5,
+        "light": 1.25,
+        "largest": 160,
+        "seeds": 2,
+        "checkpoints": 3,
+    },
 }
 RECIPES = {
     recipe.name: recipe
@@ -194,9 +204,12 @@ FIRST_SCALES, LAYER_SCALES, LOGIT_SCALES, LOGIT_BLUR = 20, 15, 25, 7
 
 
 def settled(recipe: Recipe, *, logits: bool, first: bool, deep: bool, light: bool) -> Recipe:
-    """The recipe with the numbers it has for what is climbed: scores, the first convolution, far sight, little work."""
+    """The recipe with the numbers it has for what is climbed: scores, the first convolution, far sight, little work.
+
+    Of a unit that sees more than a tile no margin is cut off: its pattern is one thing, which would reach into the margin.
+    """
     more = max(recipe.deep if deep else 1.0, recipe.light if light else 1.0)
-    recipe = replace(recipe, steps=round(recipe.steps * more))
+    recipe = replace(recipe, steps=round(recipe.steps * more), margin=0 if deep else recipe.margin)
     if recipe.scales:
         return recipe
     if logits:
