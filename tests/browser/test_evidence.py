@@ -127,6 +127,7 @@ def test_one_can_walk_from_unit_to_unit_and_back(browser, walk):
     opened.close()
 
 
+@pytest.mark.slow
 def test_without_a_script_there_are_sheets_and_a_table_of_links(walk):
     page = (walk / "demo/layers/block1_conv2.html").read_text()
     assert 'alt="What units 0 to 15 of block1_conv2 respond to most, nine crops per unit, 8 units per row"' in page

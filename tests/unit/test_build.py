@@ -73,7 +73,7 @@ def test_a_build_killed_in_the_middle_is_taken_up_where_it_stopped(small_atlas, 
         "--layers",
         layers,
         "--sections",
-        "kernels,filters,gradcam,activations",
+        "kernels,filters,activations",
     ]
     started = subprocess.Popen([*words, "--json"], stdout=subprocess.PIPE, text=True)
     for line in started.stdout:

@@ -32,7 +32,7 @@ def facts_of(atlas, name="filters"):
         (["8", "7", "--preset", "draft", "--size", "96"], (96, 96), "unit 7 of block3_conv1"),
         (["block2_conv1", "2", "--recipe", "book"], (64, 64), "unit 2 of block2_conv1"),
         (["block2_conv1", "2", "--recipe", "keras-example", "--size", "80"], (80, 80), "80 x 80"),
-        (["classes", "fish", "--preset", "draft"], (80, 80), "class fish"),
+        (["classes", "fish", "--preset", "draft"], (96, 96), "class fish"),
     ],
 )
 def test_one_picture_is_drawn(words, size, said, tmp_path):

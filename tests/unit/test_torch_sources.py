@@ -238,6 +238,7 @@ def broken():
     return module
 
 
+@pytest.mark.slow
 def test_a_unit_of_nan_weights_is_not_drawn(tmp_path):
     from convreport import sections
     from convreport.builder import single

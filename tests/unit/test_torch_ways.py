@@ -35,6 +35,7 @@ def net():
     return load(Request("x", live=module, input_shape=(3, 32, 32))).network(Means("float32"))
 
 
+@pytest.mark.slow
 def test_several_pictures_of_a_unit_begin_with_its_pattern(net):
     alone = net.ascend([channel("3", 2)], QUICK, 0)
     made = net.ascend([channel("3", 2)], replace(QUICK, diversity=3), 0)
@@ -54,6 +55,7 @@ def test_the_likeness_of_pictures_is_that_of_tensorflow(channels):
     )
 
 
+@pytest.mark.slow
 def test_a_direction_is_climbed_by_its_likeness(net):
     vector = tuple(np.random.default_rng(2).random(9).tolist())
     made = net.ascend([likeness("4", vector)], QUICK, 0)

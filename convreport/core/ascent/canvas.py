@@ -4,7 +4,6 @@ from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from convreport.core.ascent.recipes import Recipe
 from convreport.core.base.kinds import Array
@@ -86,6 +85,8 @@ def opacity(care: Array) -> NDArray[np.uint8]:
     What was cared for as much as the upper fifth of a tile is opaque, as in the figures of Fel et al. 2023; smoothed over
     a fiftieth of the tile, because a gradient is noisier than what it is about.
     """
+    from scipy.ndimage import gaussian_filter  # takes a while, and most commands draw nothing
+
     smooth = gaussian_filter(np.nan_to_num(care), (0, care.shape[1] / SMOOTHED, care.shape[2] / SMOOTHED))
     full = np.maximum(np.percentile(smooth, OPAQUE, axis=(1, 2), keepdims=True), 1e-30)
     return (np.clip(smooth / full, 0, 1) * 255 + 0.5).astype(np.uint8)

@@ -99,19 +99,11 @@ FOURIER = Recipe(
     "contrast bounded",
 )
 # What a preset changes of `fourier`; other recipes have the numbers of their sources and no presets.
+_FEWER = {"deep": 1.5, "light": 1.25}
 PRESETS: dict[str, dict[str, Any]] = {
-    "draft": {"steps": 20, "deep": 1.5, "light": 1.25},
+    "draft": {"steps": 20, **_FEWER},
     "standard": {},
-    "high": {
-        "steps": 128,
-        "rate": 0.1,
-        "fade": 0.9,
-        "deep": 1.5,
-        "light": 1.25,
-        "largest": 160,
-        "seeds": 2,
-        "checkpoints": 3,
-    },
+    "high": {"steps": 128, "rate": 0.1, "fade": 0.9, "largest": 160, "seeds": 2, "checkpoints": 3, **_FEWER},
 }
 RECIPES = {
     recipe.name: recipe
