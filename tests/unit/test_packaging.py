@@ -53,7 +53,13 @@ def test_what_is_imported_is_declared(wheel):
     declared = {
         re.split(r"[ <>=;\[]", line.removeprefix("Requires-Dist: "))[0] for line in lines if "Requires-Dist" in line
     }
-    named = {"PIL": "pillow", "skimage": "scikit-image", "mkdocs": "mkdocs", "umap": "umap-learn"}
+    named = {
+        "PIL": "pillow",
+        "skimage": "scikit-image",
+        "mkdocs": "mkdocs",
+        "umap": "umap-learn",
+        "huggingface_hub": "huggingface-hub",
+    }
     found = {one.target.split(".")[0] for one in rooms.everything()} - set(sys.stdlib_module_names) - {"convreport"}
     assert {named.get(one, one) for one in found} <= declared
 
