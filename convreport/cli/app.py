@@ -11,6 +11,7 @@ import typer
 from convreport import __version__
 from convreport.cli import changes, commands, options
 from convreport.cli.extended import Commands, More, extended
+from convreport.cli.here import find_modules_here
 from convreport.cli.said import said
 from convreport.cli.sentences import flush, sentences
 from convreport.cli.words import listed
@@ -39,18 +40,11 @@ def main() -> None:
             flush()
 
 
-def _find_modules_here() -> None:
-    """Modules beside the user are found, after all that is installed: for factories, custom layers, preprocessing."""
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
-
-
 @app.callback(invoke_without_command=True)
 def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
-    _find_modules_here()
+    find_modules_here()
     if version:
         print(f"convreport {__version__}")
         raise typer.Exit

@@ -31,3 +31,16 @@ def test_a_reader_that_stops_reading_is_no_error():
     said = running.stderr.read()
     running.wait(100)
     assert "Traceback" not in said and "Exception ignored" not in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder that is in use stays there")
+def test_a_folder_that_is_gone_is_a_sentence(tmp_path):
+    code = (
+        "import os, pathlib, sys; pathlib.Path.cwd().rmdir(); sys.argv = ['convreport', 'schema'];"
+        "from convreport.cli.app import main; main()"
+    )
+    here = tmp_path / "here"
+    here.mkdir()
+    done = subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "The folder you are in is gone." in done.stderr and "cd" in done.stderr
