@@ -23,7 +23,7 @@ from convreport.sections.shared.overlays import small_overlay
 MOST_LOOKED = 24  # pictures whose heatmaps are compared
 MOST_FLIPS = 12  # of them such whose decision changed
 MOST_SHOWN = 9  # largest shifts that are shown
-TOGETHER = 8  # pictures a look
+TOGETHER = 4  # pictures a look, whose answers of all layers are held for the gradients
 SIDE = 224  # pixels of an overlay
 SHIFTED = 0.9  # rank correlation, or overlap, from which a heatmap has not moved
 
