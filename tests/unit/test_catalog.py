@@ -39,9 +39,9 @@ def drawn_and_wanted(name, folder):
 
     from tests.bench.applications import small_atlas
 
-    # What shows many pictures to a network is left out where that takes minutes.
+    # What shows many pictures to a network, or climbs through all of it, is left out where that takes minutes.
     heavy = APPLICATIONS_BY_NAME[name].params > HEAVY
-    atlas = small_atlas(name, folder, **({"skip": ["faithfulness", "sanity"]} if heavy else {}))
+    atlas = small_atlas(name, folder, **({"skip": ["faithfulness", "sanity", "classes"]} if heavy else {}))
     keras.backend.clear_session()
     gc.collect()
     wanted = []
