@@ -6,7 +6,8 @@ from convreport.core.base.errors import UsageError
 
 CELLS = (
     "import convreport",
-    "atlas = convreport.build('demo', out={out!r}, filters=4, max_images=3, max_examples=96, preset='draft')\natlas",
+    "atlas = convreport.build('demo', out={out!r}, filters=4, max_images=3, max_examples=96, preset='draft',"
+    " class_patterns=['face', 'flower', 'fish', 'house', 'owl', 'wheel', 'snail'])\natlas",
     "convreport.compare('demo', 'demo', out={out!r})",
     "convreport.draw('demo', 'block1_conv2', [0, 3], preset='draft', size=48)",
 )
