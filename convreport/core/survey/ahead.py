@@ -1,12 +1,17 @@
-"""Pictures read by the block: the next block while this one is looked at."""
+"""Pictures on their way to a network: the next block is read while this one is looked at, those of one size go together, and
+the network sees the next batch while what it answered to this one is summed.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextvars import copy_context
+from itertools import groupby
+from typing import Any, TypeVar
 
 from convreport.core.base.errors import ImageError
 
 T = TypeVar("T")
+Answer = TypeVar("Answer")
 S = TypeVar("S")
 
 
@@ -37,3 +42,24 @@ def blocks(
                 yield found.result()
         if ahead is not None:
             yield ahead.result()
+
+
+def batches(pictures: Iterable[T], kind: Callable[[T], Any], size: Callable[[T], int]) -> Iterator[list[T]]:
+    """Those of one `kind` together, in their order, at most as many at a time as `size` says of the first."""
+    for _, group in groupby(sorted(pictures, key=kind), key=kind):
+        same = list(group)
+        most = size(same[0])
+        yield from (same[first : first + most] for first in range(0, len(same), most))
+
+
+def answered(asked: Iterable[tuple[Callable[[], Answer], T]]) -> Iterator[tuple[Answer, T]]:
+    """(what came of a question, what it was about), in order; the next one is asked meanwhile, in another thread."""
+    with ThreadPoolExecutor(1) as pool:
+        before: tuple[Future[Answer], T] | None = None
+        for ask, about in asked:
+            coming = pool.submit(copy_context().run, ask), about
+            if before is not None:
+                yield before[0].result(), before[1]
+            before = coming
+        if before is not None:
+            yield before[0].result(), before[1]

@@ -5,11 +5,8 @@ the masks of each concept. Both are sums over shards, which workers make and whi
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import groupby
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -25,7 +22,7 @@ from convreport.core.seam import Network, Responses
 from convreport.core.survey import ahead
 from convreport.core.survey.heights import Heights
 from convreport.core.survey.overlap import Overlap, Upsampling, grid_of
-from convreport.core.survey.shards import SETTLED_FROM, Surveyor, together
+from convreport.core.survey.shards import SETTLED_FROM, Surveyor, together, unusable
 
 SHARD = 64  # pictures that are summed by themselves
 TOP = 0.005  # share of a unit's answers that count as one: T_k of Bau et al. 2017
@@ -232,32 +229,20 @@ def _stream(
     network sees the next one.
     """
     settled = examples.count >= SETTLED_FROM  # as in the survey, so that nothing is prepared twice
-    waiting: tuple[Callable[[], Mapping[str, Responses]], Sequence[_Seen]] | None = None
-    with ThreadPoolExecutor(1) as pool:
+
+    def questions() -> Iterator[tuple[Callable[[], Mapping[str, Responses]], list[_Seen]]]:
         for some in _batches(net, examples, numbers, fit, sums):
             planes, raw = np.stack([one.planes for one in some]), some[0].raw
-            ask = partial(net.observe, planes, list(sums.layers), raw=raw, settled=settled)
-            coming = pool.submit(copy_context().run, ask)
-            if waiting is not None:
-                _add(net, waiting[0](), waiting[1], sums, add)
-            waiting = coming.result, some
-        if waiting is not None:
-            _add(net, waiting[0](), waiting[1], sums, add)
+            yield partial(net.observe, planes, list(sums.layers), raw=raw, settled=settled), some
 
-
-def _add(
-    net: Network, seen: Mapping[str, Responses], some: Sequence[_Seen], sums: Sums[Of],
-    add: Callable[[str, Responses, Sequence[_Seen]], None],
-) -> None:  # fmt: skip
-    for path in sums.layers:
-        if path in sums.failures:
-            continue
-        if path not in seen:
-            sums.failures[path] = f"{net.card.name} never ran the layer {path}."
-        elif not (np.isfinite(seen[path].most).all() and np.isfinite(seen[path].least).all()):
-            sums.failures[path] = f"The layer {path} of {net.card.name} answers with NaN or infinity to a picture."
-        else:
-            add(path, seen[path], some)
+    for seen, some in ahead.answered(questions()):
+        for path in sums.layers:
+            if path in sums.failures:
+                continue
+            if why := unusable(net, path, seen):
+                sums.failures[path] = why
+            else:
+                add(path, seen[path], some)
 
 
 def _batches(
@@ -281,8 +266,4 @@ def _batches(
                 sums.reason = sums.reason or one.message
             else:
                 known.append(_Seen(number, one[0], one[1].sample.raw, one[1], one[2]))
-        known.sort(key=lambda one: (one.planes.shape, one.raw, one.number))
-        for _, group in groupby(known, key=lambda one: (one.planes.shape, one.raw)):
-            same = list(group)
-            size = together(same[0].planes)
-            yield from (same[first : first + size] for first in range(0, len(same), size))
+        yield from ahead.batches(known, lambda one: (one.planes.shape, one.raw), lambda one: together(one.planes))

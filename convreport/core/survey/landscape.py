@@ -6,7 +6,6 @@ Carter, Armstrong, Schubert, Johnson and Olah, Activation Atlas, Distill 2019.
 import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import groupby
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from convreport.core.pictures.sample import Sample
 from convreport.core.seam import Network
 from convreport.core.survey import ahead
 from convreport.core.survey.examples import Examples
-from convreport.core.survey.shards import BATCH, BLOCK
+from convreport.core.survey.shards import BLOCK, together
 
 PLACES = 16  # of one picture at most: those of one picture are much alike
 FEWEST = 50  # places, below which there is no landscape
@@ -72,18 +71,13 @@ def gather(net: Network, examples: Examples, layer: str, fit: str, points: int, 
     cells: list[tuple[int, ...]] = []
     for block in ahead.blocks(examples.samples, read, numbers, BLOCK):
         known = [(number, *one) for number, one in block if not isinstance(one, ImageError)]
-        known.sort(key=lambda one: (one[1].shape, one[2], one[0]))
-        for (shape, raw), group in groupby(known, key=lambda one: (one[1].shape, one[2])):
-            same = list(group)
-            size = max(min(BATCH * 224 * 224 // (shape[0] * shape[1]), BLOCK), 1)
-            for first in range(0, len(same), size):
-                some = same[first : first + size]
-                maps = net.observe(np.stack([one[1] for one in some]), [layer], raw=raw)[layer].maps
-                for (number, _, _), picture in zip(some, maps, strict=True):
-                    for row, column in _spots(picture.shape[:2], each, np.random.default_rng([seed % 2**32, number])):
-                        vectors.append(np.array(picture[row, column], np.float32))
-                        whose.append(number)
-                        cells.append((row, column, *picture.shape[:2]))
+        for some in ahead.batches(known, lambda one: (one[1].shape, one[2]), lambda one: together(one[1])):
+            maps = net.observe(np.stack([one[1] for one in some]), [layer], raw=some[0][2])[layer].maps
+            for (number, _, _), picture in zip(some, maps, strict=True):
+                for row, column in _spots(picture.shape[:2], each, np.random.default_rng([seed % 2**32, number])):
+                    vectors.append(np.array(picture[row, column], np.float32))
+                    whose.append(number)
+                    cells.append((row, column, *picture.shape[:2]))
     found = np.array(vectors, np.float32) if vectors else np.zeros((0, 1), np.float32)
     if not np.isfinite(found).all():
         raise ModelError(f"The layer {layer} answers with NaN or infinity to an example.")

@@ -1,12 +1,10 @@
 """A pass over the examples in shards, each tallied by itself wherever that is, and joined in the order of the pictures."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import groupby, islice
-from typing import Any, Protocol, TypeVar
+from itertools import islice
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -162,24 +160,17 @@ def _tallied(net: Network, examples: Pictures, asked: Pass, blocks: Iterable[lis
     part = Part.empty({path: net.card.layer(path).units for path in asked.layers}, asked)
     place = {said: index for index, said in enumerate(asked.groups)}
     settled = examples.count >= SETTLED_FROM
-    seen: Future[Any] | None = None
-    shown: list[int] = []
 
-    def tally() -> None:
-        if seen is not None:
-            groups = np.array([place.get(examples.said(number), -1) for number in shown])
-            _tally(part, net, seen.result(), np.array(shown), groups, asked.every)
+    def questions() -> Iterator[tuple[Callable[[], Mapping[str, Responses]], list[int]]]:
+        for some in _batches(blocks, part):
+            if len(part.failures) < len(part.tallies):  # else what cannot be read is counted all the same
+                planes, raw = np.stack([one[1] for one in some]), some[0][2]
+                ask = partial(net.observe, planes, list(part.tallies), raw=raw, settled=settled)
+                yield ask, [one[0] for one in some]
 
-    with ThreadPoolExecutor(1) as pool:
-        for numbers, planes, raw in _batches(blocks, part):
-            if len(part.failures) == len(part.tallies):
-                seen = None
-                continue  # nothing is left to ask for; what cannot be read is counted all the same
-            ask = partial(net.observe, planes, list(part.tallies), raw=raw, settled=settled)
-            coming = pool.submit(copy_context().run, ask)
-            tally()
-            seen, shown = coming, numbers
-        tally()
+    for seen, numbers in ahead.answered(questions()):
+        groups = np.array([place.get(examples.said(number), -1) for number in numbers])
+        _tally(part, net, seen, np.array(numbers), groups, asked.every)
     return part
 
 
@@ -190,25 +181,19 @@ def _blocks(net: Network, examples: Pictures, fit: str, begin: int, end: int) ->
     return ahead.blocks(examples.samples, read, range(begin, end), BLOCK)
 
 
-def _batches(blocks: Iterable[list[tuple[int, Read]]], part: Part) -> Iterator[tuple[list[int], Array, bool]]:
-    """Pictures of one size in batches: their numbers, what is read of them, and whether they are fed as they are; those that
+def _batches(blocks: Iterable[list[tuple[int, Read]]], part: Part) -> Iterator[list[tuple[int, Array, bool]]]:
+    """Pictures of one size in batches: of each its number, what is read of it, and whether it is fed as it is; those that
     cannot be read are counted.
     """
     for block in blocks:
-        known = []
+        known: list[tuple[int, Array, bool]] = []
         for number, one in block:
             if isinstance(one, ImageError):
                 part.skipped += 1
                 part.reason = part.reason or one.message
             else:
                 known.append((number, *one))
-        known.sort(key=lambda one: (one[1].shape, one[2], one[0]))
-        for (_, raw), group in groupby(known, key=lambda one: (one[1].shape, one[2])):
-            same = list(group)
-            size = together(same[0][1])
-            for first in range(0, len(same), size):
-                some = same[first : first + size]
-                yield [one[0] for one in some], np.stack([one[1] for one in some]), raw
+        yield from ahead.batches(known, lambda one: (one[1].shape, one[2]), lambda one: together(one[1]))
 
 
 def together(planes: Array) -> int:
@@ -216,13 +201,20 @@ def together(planes: Array) -> int:
     return min(max(BATCH * 224 * 224 // (planes.shape[0] * planes.shape[1]), 1), BLOCK)
 
 
+def unusable(net: Network, path: str, seen: Mapping[str, Responses]) -> str:
+    """Why what a layer answered to pictures cannot be summed; nothing where it can."""
+    if path not in seen:
+        return f"{net.card.name} never ran the layer {path}."
+    if not (np.isfinite(seen[path].most).all() and np.isfinite(seen[path].least).all()):
+        return f"The layer {path} of {net.card.name} answers with NaN or infinity to an example."
+    return ""
+
+
 def _tally(part: Part, net: Network, seen: Mapping[str, Responses], numbers: Array, groups: Array, every: int) -> None:
     for path in part.tallies:
         if path in part.failures:
             continue
-        if path not in seen:
-            part.failures[path] = f"{net.card.name} never ran the layer {path}."
-        elif not (np.isfinite(seen[path].most).all() and np.isfinite(seen[path].least).all()):
-            part.failures[path] = f"The layer {path} of {net.card.name} answers with NaN or infinity to an example."
+        if why := unusable(net, path, seen):
+            part.failures[path] = why
         else:
             part.tallies[path].add(seen[path], numbers, groups, every)
