@@ -15,7 +15,7 @@ from convreport.core.drawing.figures import PageKind, Subject
 from convreport.core.drawing.scope import Scope
 from convreport.core.drawing.store import Record, StoredFigure
 from convreport.core.network import layers
-from convreport.core.network.units import must_exist, pick
+from convreport.core.network.units import must_exist
 from convreport.core.seam import Network
 from convreport.sections import section
 from convreport.sections.base import Asked, Press, Section
@@ -98,19 +98,11 @@ class Filters(Section[PatternFacts, Patterns]):
         tiles.check(scope, self.recipe, self.preset)
         shown = layers.shown(scope.card, scope.chosen)
         must_exist(scope.units, shown)
-        return [
-            Subject(layer=layer.path, unit=unit) for layer in shown for unit in pick(scope.units, layer, scope.seed)
-        ]
+        return tiles.units_of(shown, scope)
 
     def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
         """The layer and all below it, the unit, what pictures are made of, the seed, and every number of the recipe."""
-        assert subject.layer is not None
-        return {
-            "layer": scope.card.layer(subject.layer).digest,
-            "path": subject.layer,  # randomness is keyed by it
-            "unit": subject.unit,
-            **tiles.key(scope, self.recipe, self.preset),
-        }
+        return tiles.unit_key(subject, scope, self.recipe, self.preset)
 
     def group(self, subject: Subject) -> Hashable:
         """The units of one layer climb together."""

@@ -14,7 +14,6 @@ from convreport.core.base.numbers import short
 from convreport.core.drawing.figures import Drawing, Figure, PageKind, Subject
 from convreport.core.drawing.scope import Scope
 from convreport.core.network import layers
-from convreport.core.network.units import pick
 from convreport.core.pictures import pixels
 from convreport.core.seam import Network
 from convreport.sections import section
@@ -63,19 +62,11 @@ class Variants(Section[VariantFacts, None]):
             raise UsageError(f"--diversity can be up to {MOST}, not {self.pictures}.")
         tiles.check(scope, self.recipe, self.preset)
         shown = layers.shown(scope.card, scope.chosen) if self.pictures > 1 else []
-        return [
-            Subject(layer=layer.path, unit=unit) for layer in shown for unit in pick(scope.units, layer, scope.seed)
-        ]
+        return tiles.units_of(shown, scope)
 
     def key(self, subject: Subject, scope: Scope) -> Mapping[str, Any]:
         """The layer and all below it, the unit, and every number of the recipe; how many pictures is an option."""
-        assert subject.layer is not None
-        return {
-            "layer": scope.card.layer(subject.layer).digest,
-            "path": subject.layer,
-            "unit": subject.unit,
-            **tiles.key(scope, self.recipe, self.preset),
-        }
+        return tiles.unit_key(subject, scope, self.recipe, self.preset)
 
     def group(self, subject: Subject) -> Hashable:
         """The units of one layer climb together."""

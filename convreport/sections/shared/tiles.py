@@ -1,6 +1,6 @@
 """The tiles of an ascent as drawings: their facts, their verdicts, and what shapes them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -13,9 +13,10 @@ from convreport.core.ascent.recipes import FOURIER, Recipe
 from convreport.core.ascent.spectrum import Spectrum, name_of
 from convreport.core.base.errors import UsageError
 from convreport.core.base.kinds import Pixels
-from convreport.core.drawing.figures import Drawing, Figure
+from convreport.core.drawing.figures import Drawing, Figure, Subject
 from convreport.core.drawing.scope import Scope
-from convreport.core.network.card import ModelCard
+from convreport.core.network.card import LayerInfo, ModelCard
+from convreport.core.network.units import pick
 from convreport.core.pictures import pixels, samples
 from convreport.core.pictures.sample import Sample
 
@@ -84,6 +85,22 @@ def key(scope: Scope, recipe: str, preset: str) -> Mapping[str, Any]:
         "seed": scope.seed,
         "precision": scope.precision,
         "recipe": numbers,
+    }
+
+
+def units_of(shown: Iterable[LayerInfo], scope: Scope) -> list[Subject]:
+    """The chosen units of some layers."""
+    return [Subject(layer=layer.path, unit=unit) for layer in shown for unit in pick(scope.units, layer, scope.seed)]
+
+
+def unit_key(subject: Subject, scope: Scope, recipe: str, preset: str) -> Mapping[str, Any]:
+    """What shapes a tile of a unit: its layer and all below it, the unit, and what shapes every tile."""
+    assert subject.layer is not None
+    return {
+        "layer": scope.card.layer(subject.layer).digest,
+        "path": subject.layer,  # randomness is keyed by it
+        "unit": subject.unit,
+        **key(scope, recipe, preset),
     }
 
 
