@@ -7,6 +7,7 @@ and `sections.together`, and knows none by name.
 
 import dataclasses
 import importlib
+import operator
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
@@ -103,6 +104,8 @@ def words() -> Mapping[str, Word]:
 
 def _converted(section_name: str, option: str, value: Any, field: "dataclasses.Field[Any]") -> Any:
     kind: type[Any] = type(field.default)
+    word = field.metadata.get("word", "").replace("_", "-")
+    said = f"--{word}" if word else f"{section_name}.{option}"
     try:
         if kind is tuple:
             words = value.split(",") if isinstance(value, str) else [str(word) for word in value]
@@ -114,15 +117,16 @@ def _converted(section_name: str, option: str, value: Any, field: "dataclasses.F
         converted = kind(value)
     except (TypeError, ValueError, KeyError):
         raise UsageError(
-            f"{section_name}.{option} takes {_KINDS.get(kind, kind.__name__)}, not {value!r}.",
+            f"{said} takes {_KINDS.get(kind, kind.__name__)}, not {value!r}.",
             f"Its default is {field.default!r}.",
         ) from None
     choices = field.metadata.get("choices")
     if choices and converted not in choices:
-        raise UsageError(f"{section_name}.{option} has no choice '{converted}'.", did_you_mean(str(converted), choices))
-    least = field.metadata.get("least")
-    if least is not None and converted < least:
-        raise UsageError(f"{section_name}.{option} must be at least {least}, not {converted}.")
+        raise UsageError(f"{said} has no choice '{converted}'.", did_you_mean(str(converted), choices))
+    for bound, wrong, how in (("least", operator.lt, "at least"), ("most", operator.gt, "at most")):
+        limit = field.metadata.get(bound)
+        if limit is not None and wrong(converted, limit):
+            raise UsageError(f"{said} must be {how} {limit}, not {converted}.")
     return converted
 
 

@@ -34,7 +34,6 @@ SIDE = 96  # pixels of a cell
 CROP = 56  # of a picture behind one
 BEHIND = 8  # pictures behind a cell that are shown
 FEWEST = 4  # places that make a cell
-LARGEST = 40  # cells along a side
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class ActivationAtlas(Section[AtlasFacts, None]):
             "word": "atlas_layer",
         },
     )
-    grid: int = field(default=10, metadata={"help": "cells along a side, up to 40", "least": 2})
+    grid: int = field(default=10, metadata={"help": "cells along a side, up to 40", "least": 2, "most": 40})
     points: int = field(default=2000, metadata={"help": "about how many places in examples are laid out", "least": 50})
     recipe: str = tiles.recipe_option()
     preset: str = tiles.preset_option()
@@ -98,8 +97,6 @@ class ActivationAtlas(Section[AtlasFacts, None]):
         """The layers that are named; UsageError where one is no stack of maps, or umap-learn is not installed."""
         if not self.layer:
             return []
-        if self.grid > LARGEST:
-            raise UsageError(f"activation_atlas.grid can be up to {LARGEST}, not {self.grid}.")
         tiles.check(scope, self.recipe, self.preset)
         landscape.must_be_installed()
         chosen = layers.choose(scope.card, self.layer) or ()

@@ -74,7 +74,7 @@ class Section(ABC, Generic[F, H]):
     """One visualization: a frozen dataclass whose fields are its options, their help and part of its cache key.
 
     `F` is what it says of a drawing, `H` what it shows beside its drawings (None for nothing): frozen dataclasses, named
-    again as `Facts` and `Highlights`. An option's metadata: `help`, `choices`, `least`, and `word`, the option of
+    again as `Facts` and `Highlights`. An option's metadata: `help`, `choices`, `least`, `most`, and `word`, the option of
     `convreport build` that sets it. What is told of a book is told by the class, whatever the options were; its words stand
     in the blocks of its template (see `telling`). Of another package, the template `NAME.md` lies beside the module.
     """

@@ -9,7 +9,6 @@ import numpy as np
 from convreport.core.ascent.diversity import MOST
 from convreport.core.ascent.objectives import channel
 from convreport.core.ascent.outcome import Ascent
-from convreport.core.base.errors import UsageError
 from convreport.core.base.numbers import short
 from convreport.core.drawing.figures import Drawing, Figure, PageKind, Subject
 from convreport.core.drawing.scope import Scope
@@ -41,6 +40,7 @@ class Variants(Section[VariantFacts, None]):
         metadata={
             "help": "different pictures of each unit, up to 8; 1: none beside its pattern",
             "least": 1,
+            "most": MOST,
             "word": "diversity",
         },
     )
@@ -58,8 +58,6 @@ class Variants(Section[VariantFacts, None]):
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The chosen units of the chosen layers, where more than one picture is asked for."""
-        if self.pictures > MOST:
-            raise UsageError(f"--diversity can be up to {MOST}, not {self.pictures}.")
         tiles.check(scope, self.recipe, self.preset)
         shown = layers.shown(scope.card, scope.chosen) if self.pictures > 1 else []
         return tiles.units_of(shown, scope)

@@ -16,6 +16,7 @@ from convreport.core.network.units import UnitChoice
 from convreport.core.survey import landscape
 from convreport.demo import scenes
 from convreport.engines.shared.heights import LayerHeights
+from convreport.sections import configure
 from convreport.sections.activation_atlas import BEHIND, SIDE, ActivationAtlas
 from tests import models
 from tests.models import sample
@@ -160,8 +161,8 @@ def test_it_is_off_by_default_and_refuses_in_a_sentence(monkeypatch, flat, net):
     assert named.silence(scope) == "There are no examples to lay out."
     with pytest.raises(UsageError, match="head is no stack of maps"):
         ActivationAtlas(layer=("head",)).subjects(scope)
-    with pytest.raises(UsageError, match="up to 40, not 99"):
-        ActivationAtlas(layer=("rectify",), grid=99).subjects(scope)
+    with pytest.raises(UsageError, match=r"activation_atlas\.grid must be at most 40, not 99"):
+        configure("activation_atlas", {"grid": 99})
     monkeypatch.setattr(landscape, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match="umap-learn, which is not installed") as raised:
         named.subjects(scope)

@@ -11,6 +11,7 @@ from convreport.core.ascent.recipes import find
 from convreport.core.base.errors import UsageError
 from convreport.core.drawing.scope import Scope
 from convreport.core.network.units import UnitChoice
+from convreport.sections import configure
 from convreport.sections.variants import Variants
 from tests import models
 from tests.models import ops
@@ -118,5 +119,5 @@ def test_the_section_draws_a_row_of_each_unit_and_nothing_unless_asked(net):
     assert [one.figures[0].pixels.shape for one in drawings] == [(side, 3 * side, 3)] * 2
     facts = drawings[1].facts
     assert facts.responds and len(facts.scores) == 3 and facts.least == min(facts.scores)
-    with pytest.raises(UsageError, match="can be up to 8, not 9"):
-        Variants(pictures=9).subjects(scope)
+    with pytest.raises(UsageError, match=r"^--diversity must be at most 8, not 9"):
+        configure("variants", {"pictures": "9"})
