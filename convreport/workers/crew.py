@@ -50,7 +50,7 @@ class Crew:
         Raises UnopenedError where a worker cannot open the model, LostError where nobody is left.
         """
         self._took = took
-        for job in sorted(jobs, key=self._place):
+        for job in self._in_turn(jobs):
             if not job.surveys:
                 self._foreman.add(self._task(job, ()))
         surveyed = [job for job in jobs if job.surveys]
@@ -61,12 +61,16 @@ class Crew:
                 self._foreman.add(self._task(part, ()))
         self._work()
 
-    def _place(self, job: Job) -> tuple[bool, int]:
+    def _in_turn(self, jobs: Sequence[Job]) -> list[Job]:
         """Those that cannot be divided first; of patterns those of the deepest layers, whose batches take longest, so that at
         the end there are short ones to share.
         """
         depth = {layer.path: place for place, layer in enumerate(self._order.scope.card.layers)}
-        return job.climbs, -depth.get(job.subjects[0].layer or "", len(depth)) if job.climbs else 0
+
+        def place(job: Job) -> tuple[bool, int]:
+            return job.climbs, -depth.get(job.subjects[0].layer or "", len(depth)) if job.climbs else 0
+
+        return sorted(jobs, key=place)
 
     # -- who is fit
 

@@ -131,6 +131,13 @@ def test_bad_segmentations_are_told(tmp_path, shape, said):
         found.planes(0)
 
 
+@pytest.mark.parametrize(("height", "width"), [(10**6, 10**6), (0, 12), (-3, 12)])
+def test_a_mask_of_no_possible_size_asks_for_no_memory(tmp_path, height, width):
+    image = {"id": 5, "file_name": "a.jpg", "height": height, "width": width}
+    with pytest.raises(ImageError, match=f"is said to be {width} x {height} pixels"):
+        masks.opened(coco(tmp_path, images=[image])).planes(0)
+
+
 def test_files_that_are_no_masks_are_told(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "a.json").write_text('{"images": []}')

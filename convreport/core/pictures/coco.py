@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convreport.core.base.errors import ImageError, UsageError
 from convreport.core.base.files import digest, digest_file
 from convreport.core.base.kinds import Array
-from convreport.core.pictures.concepts import MOST, Concept, Plane, Planes, matched
+from convreport.core.pictures.concepts import MOST, Concept, Plane, Planes, matched, must_fit
 
 
 class Coco:
@@ -49,6 +49,7 @@ class Coco:
     def planes(self, mask: int, brought: bytes = b"") -> Planes:
         """As few planes as the overlapping of its objects allows; one, empty, for a picture without any."""
         name, height, width = self._images[mask]
+        must_fit((height, width), name)
         planes: list[Plane] = [np.zeros((height, width), np.uint16)]
         for number, shape in self._shapes.get(mask, ()):
             try:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from convreport.core.base.errors import ImageError
 from convreport.core.pictures.fitting import Fit
 from convreport.core.pictures.sample import Sample
+from convreport.core.pictures.samples import HUGE
 
 VOID = 0xFFFF  # the number of pixels of which nobody says what they are
 MOST = VOID - 1  # concepts that have room beside it
@@ -67,6 +68,13 @@ class Masks(Protocol):
     def file(self, mask: int) -> bytes:
         """Its file as it is, to be brought elsewhere; empty where it is gone."""
         ...
+
+
+def must_fit(size: tuple[int, int], name: str) -> None:
+    """ImageError for a mask of a (height, width) that no picture here has, before any memory is asked for."""
+    height, width = size
+    if min(size) < 1 or height * width > HUGE:
+        raise ImageError(f"the mask of {name} is said to be {width} x {height} pixels")
 
 
 def proportional(plane: Plane, picture: tuple[int, int]) -> bool:

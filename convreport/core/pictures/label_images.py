@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from convreport.core.base.errors import ImageError, UsageError
 from convreport.core.base.files import digest, digest_file
-from convreport.core.pictures.concepts import MOST, VOID, Concept, Plane, Planes, matched
+from convreport.core.pictures.concepts import MOST, VOID, Concept, Plane, Planes, matched, must_fit
 
 NAMES = ("labels.txt", "labels.json")  # beside the masks
 ENDINGS = (".png", ".gif", ".bmp", ".tif", ".tiff")  # kinds that lose nothing: a JPEG's numbers are not what they were
@@ -47,6 +47,7 @@ class LabelImages:
         name = self._stems[mask]
         try:
             with Image.open(io.BytesIO(brought) if brought else self._files[mask]) as picture:
+                must_fit((picture.height, picture.width), name)
                 numbers = _numbers(picture, name)
         except ImageError:
             raise
