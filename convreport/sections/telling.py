@@ -175,7 +175,8 @@ class Units:
 
     `number` is a field of the facts, `word` what it is called (nothing for a score), `prefix` stands before it. `exact`
     tiles are maps whose pixels must stay what they are; `main` ones have the unit's short address (#u3). `beside` is a
-    figure whose units are the ones to show with it. `rows` are further fields for the dialog, with their names.
+    figure whose units are the ones to show with it. In the dialog of a unit `caption` stands above its tile, and `rows` are
+    further fields, with their names.
     """
 
     title: str
@@ -185,6 +186,7 @@ class Units:
     exact: bool = False
     main: bool = False
     beside: str = ""
+    caption: str = ""
     rows: tuple[tuple[str, str], ...] = ()
 
 

@@ -112,8 +112,10 @@ def layer_data(book: Book, layer: str) -> dict[str, Any]:
         for sheet in chapter.sheets:
             if sheet.layer == layer:
                 units = kind.unit_data(book, layer) if kind is not None else _plain(chapter, layer)
-                rows = {"rows": dict(kind.units.rows)} if kind is not None and kind.units and kind.units.rows else {}
-                sheets[sheet.figure] = {**to_json(sheet), **rows, "units": units}
+                told = kind.units if kind is not None else None
+                more = {"rows": dict(told.rows), "caption": told.caption} if told else {}
+                said = {key: value for key, value in more.items() if value}
+                sheets[sheet.figure] = {**to_json(sheet), **said, "units": units}
     found: dict[str, Any] = {"name": layer, "sheets": sheets, "answers": []}
     for kind in registry().values():
         found |= kind.layer_data(book, layer)

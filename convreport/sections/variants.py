@@ -54,7 +54,13 @@ class Variants(Section[VariantFacts, None]):
     shaped_by: ClassVar[tuple[str, ...]] = (*tiles.SHAPED_BY, "convreport.core.ascent.diversity")
     asks: ClassVar[tuple[Asked, ...]] = ("ascend",)
     Facts: ClassVar[type[Any]] = VariantFacts
-    units: ClassVar[Units] = Units("Different pictures of a unit", "least", word="lowest score", beside="pattern")
+    units: ClassVar[Units] = Units(
+        "Different pictures of a unit",
+        "least",
+        word="lowest score",
+        beside="pattern",
+        caption="Its pattern, and others unlike it",
+    )
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The chosen units of the chosen layers, where more than one picture is asked for."""

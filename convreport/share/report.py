@@ -203,11 +203,11 @@ def _layer(media: Media, book: Book, path: str, measure: Measure) -> dict[str, A
         identity = f"sheet-{slug}-{place}"
         sheets.append({
             "layer": path, "figure": name, "tile": shape, "columns": COLUMNS, "units": facts,
-            "files": [{"file": f"#{identity}", "units": units}], "rows": data.get("rows", {}),
+            "files": [{"file": f"#{identity}", "units": units}], "rows": data.get("rows", {}), "caption": data.get("caption", ""),
             "id": identity, "spec": spec, "all": len(data["units"]),
             "size": made.shape[:2], "source": as_address(made, "map" if spec.exact else "pattern"),
         })  # fmt: skip
-    kept = ("layer", "figure", "tile", "columns", "files", "units", "rows")
+    kept = ("layer", "figure", "tile", "columns", "files", "units", "rows", "caption")
     answers = [
         {key: answer[key] for key in ("slug", "name", "channels", "silent", "rectified", "most")}
         for answer in whole["answers"]

@@ -515,6 +515,7 @@
       const tile = el("div", { className: `cr-tile cr-${name}`, role: "img", ariaLabel: `${name} of unit ${unit}` });
       tile.style.setProperty("--shape", shapeOf(sheet.tile));
       paintTile(tile, sheet, found.file, found.place, up);
+      if (sheet.caption) pictures.append(el("h3", { textContent: sheet.caption }));
       pictures.append(tile);
       const facts = sheet.units.find((one) => one.unit === unit);
       if ("score" in facts) {
