@@ -111,16 +111,19 @@ def build(
     return Atlas(Path(out), Path(built.site), page, book, built.drawn, built.reused, tuple(failures))
 
 
-def draw(model: Any, layer: str, units: "int | str | Sequence[int | str]", *, size: int = 0, **words: Any) -> Tiles:
+def draw(
+    model: Any, layer: str, units: "int | str | Sequence[int | str]", *, size: int = 0, diversity: int = 1, **words: Any
+) -> Tiles:
     """Draw what units of a layer seek, or with `classes` for a layer what classes do (by name or index); builds no atlas.
 
-    `model` and `words` are as in `build`, `size` is the side of a tile in pixels (0: what the recipe takes).
+    `model` and `words` are as in `build`, `size` is the side of a tile in pixels (0: what the recipe takes). With
+    `diversity` so many pictures of each unit are drawn, unlike each other.
     Raises ConvreportError for an unknown layer or unit, or a model that cannot be opened.
     """
     from convreport.builder import single
 
     asked = [units] if isinstance(units, int | str) else list(units)
-    return Tiles(*single.tiles_of(planned(model, **words), layer, [str(unit) for unit in asked], size))
+    return Tiles(*single.tiles_of(planned(model, **words), layer, [str(unit) for unit in asked], size, diversity))
 
 
 def planned(

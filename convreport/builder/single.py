@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from convreport.builder.model import load
 from convreport.builder.pictures import look_at
 from convreport.builder.plan import Plan
 from convreport.core.ascent import recipes
+from convreport.core.ascent.diversity import MOST
 from convreport.core.ascent.objectives import Objective, channel, logit
 from convreport.core.ascent.recipes import Recipe
 from convreport.core.base.errors import ModelError, UsageError
@@ -26,19 +29,21 @@ FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @unheard()
-def draw(plan: Plan, layer: str, unit: str, size: int, to: Path) -> str:
+def draw(plan: Plan, layer: str, unit: str, size: int, to: Path, diversity: int = 1) -> str:
     """Draw what a unit of a layer seeks, or with `classes` for a layer what a class does, and write it; says how it went.
 
+    With `diversity`, a row of so many pictures of the unit that are unlike each other.
     Raises UsageError for an unknown layer, a unit out of range, or a file that no picture can be written to; ModelError
     where weights that are NaN leave nothing to draw.
     """
-    recipe = _recipe(plan, size)
+    recipe = _recipe(plan, layer, size, diversity)
     if to.suffix.lower() not in FORMATS:
         raise UsageError(f"No picture can be written to {to}.", f"Its name must end in {', '.join(FORMATS)}.")
     loaded = load(plan)
     recipe = _measured(recipe, plan, loaded.card)
     objective, name = _objective(loaded.card, layer, unit)
     ascent = loaded.network(Means(plan.precision, None, plan.memory)).ascend([objective], recipe, plan.seed)
+    pictures = np.stack([tiles.shown(ascent, place) for place in range(diversity)])
     facts = tiles.facts(ascent, 0)
     if facts.score is None and loaded.card.alerts:
         raise ModelError(
@@ -46,24 +51,26 @@ def draw(plan: Plan, layer: str, unit: str, size: int, to: Path) -> str:
             "Give weights that are sound; `convreport doctor` names the others.",
         )
     try:
-        write_atomically(to, pixels.encode_as(tiles.shown(ascent, 0), to.suffix.lower()))
+        write_atomically(to, pixels.encode_as(pixels.tile(pictures, diversity), to.suffix.lower()))
     except OSError as error:
         raise UsageError(f"{to} cannot be written ({error.strerror}).", "Choose another place with -o.") from None
     rank = f", rank {facts.rank} of {facts.among}" if facts.rank is not None else ""
     score = "no number" if facts.score is None else f"{facts.score:.4g}"
     height, width = ascent.pictures.shape[1:3]
-    return f"{to}: {name}, {width} x {height} px; score {score}{rank}: {facts.verdict}"
+    side = f"{width} x {height} px" if diversity == 1 else f"{diversity} pictures of {width} x {height} px"
+    least = "" if diversity == 1 else f", lowest {min(ascent.scores[:diversity]):.4g}"
+    return f"{to}: {name}, {side}; score {score}{least}{rank}: {facts.verdict}"
 
 
 def tiles_of(
-    plan: Plan, layer: str, units: Sequence[str], size: int
+    plan: Plan, layer: str, units: Sequence[str], size: int, diversity: int = 1
 ) -> tuple[tuple[Pixels, ...], tuple[str, ...], tuple[str, ...]]:
     """The patterns of some units or classes, uint8 (height, width, 3, or 4 of a recipe with transparency), what each is, and
-    what it is worth, in words.
+    what it is worth, in words; with `diversity`, so many of each unit, unlike each other, one after the other.
 
     UsageError for an unknown layer or unit.
     """
-    recipe = _recipe(plan, size)
+    recipe = _recipe(plan, layer, size, diversity)
     loaded = load(plan)
     recipe = _measured(recipe, plan, loaded.card)
     wanted = [_objective(loaded.card, layer, unit) for unit in units]
@@ -71,13 +78,18 @@ def tiles_of(
     for first in range(0, len(wanted), tiles.USUAL_BATCH):
         some = wanted[first : first + tiles.USUAL_BATCH]
         ascent = net.ascend([objective for objective, _ in some], recipe, plan.seed)
-        pictures += [tiles.shown(ascent, place) for place in range(len(some))]
-        verdicts += [tiles.facts(ascent, place).verdict for place in range(len(some))]
-    return tuple(pictures), tuple(name for _, name in wanted), tuple(verdicts)
+        places = range(len(some) * diversity)
+        pictures += [tiles.shown(ascent, place) for place in places]
+        verdicts += [tiles.facts(ascent, place).verdict for place in places]
+    return tuple(pictures), tuple(name for _, name in wanted for _ in range(diversity)), tuple(verdicts)
 
 
-def _recipe(plan: Plan, size: int) -> Recipe:
-    return sized(recipes.find(plan.recipe, plan.preset, plan.recipes), size)
+def _recipe(plan: Plan, layer: str, size: int, diversity: int) -> Recipe:
+    if not 1 <= diversity <= MOST:
+        raise UsageError(f"--diversity must be from 1 to {MOST} pictures, not {diversity}.")
+    if diversity > 1 and layer == CLASSES:
+        raise UsageError("--diversity is for units of a layer.", "Leave it away, or name a layer instead of `classes`.")
+    return replace(sized(recipes.find(plan.recipe, plan.preset, plan.recipes), size), diversity=diversity)
 
 
 def _measured(recipe: Recipe, plan: Plan, card: ModelCard) -> Recipe:

@@ -136,6 +136,7 @@ def draw(
     recipe: options.RecipeName = None,
     preset: options.Preset = None,
     size: Annotated[int, typer.Option(help="The side of the tile in pixels. [default: by the recipe]")] = 0,
+    diversity: Annotated[int, typer.Option(help="So many pictures of the unit, unlike each other, in a row.")] = 1,
     precision: options.Precision = None,
     memory: options.Memory = None,
     seed: options.Seed = None,
@@ -155,7 +156,7 @@ def draw(
     config: options.Config = None,
 ) -> None:
     """Draw one picture: what one unit, or one class, of MODEL seeks."""
-    words = said(locals(), "layer", "unit", "to", "size")
+    words = said(locals(), "layer", "unit", "to", "size", "diversity")
     from convreport import sections as registry
     from convreport.builder import single
     from convreport.builder.config import make_plan
@@ -163,7 +164,7 @@ def draw(
 
     with sentences():
         plan = make_plan(words, config, registry)
-        console.say(single.draw(plan, layer, unit, size, to))
+        console.say(single.draw(plan, layer, unit, size, to, diversity))
 
 
 @app.command()

@@ -33,6 +33,7 @@ def facts_of(atlas, name="filters"):
         (["block2_conv1", "2", "--recipe", "book"], (64, 64), "unit 2 of block2_conv1"),
         (["block2_conv1", "2", "--recipe", "keras-example", "--size", "80"], (80, 80), "80 x 80"),
         (["classes", "fish", "--preset", "draft"], (96, 96), "class fish"),
+        (["block2_conv1", "2", "--preset", "draft", "--diversity", "3"], (192, 64), "3 pictures of 64 x 64 px"),
     ],
 )
 def test_one_picture_is_drawn(words, size, said, tmp_path):
@@ -71,6 +72,8 @@ def test_drawn_alone_it_is_the_tile_of_the_atlas(tmp_path, small_atlas):
         (["block1_conv1", "0", "--size", "8"], "--size must be from 32 to 1024", ""),
         (["block1_conv1", "0", "--size", "90", "--recipe", "multiscale"], "grows to a size of its own", "--size"),
         (["block1_conv1", "0", "--recipe", "bock"], "no recipe 'bock'", "book"),
+        (["block1_conv1", "0", "--diversity", "9"], "--diversity must be from 1 to 8 pictures, not 9", ""),
+        (["classes", "fish", "--diversity", "2"], "--diversity is for units", "name a layer"),
         (["block1_conv1", "0", "-o", "a_file/t.png"], "cannot be written", "-o"),
     ],
 )
