@@ -30,7 +30,8 @@ def pytest_xdist_auto_num_workers(config):
 
 # Files that take longest, which begin first: no worker is left alone with one at the end.
 LONGEST = (
-    "build", "wiring", "workers", "climbs", "campaign", "faults", "cli", "inputs", "verify", "patterns", "site", "survey", "api",
+    "build", "wiring", "workers", "foreman", "climbs", "campaign", "faults", "cli", "inputs", "verify", "patterns", "site",
+    "survey", "api",
 )  # fmt: skip
 
 

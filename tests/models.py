@@ -33,6 +33,24 @@ def small(name="small", side=32, classes=5):
     return keras.Model(inputs, keras.layers.Dense(classes, activation="softmax", name="head")(x), name=name)
 
 
+def pictured(folder):
+    """(folder, words of a plan): small.keras, 300 pictures of noise in two folders and a broken one, masks of a third of them."""
+    from PIL import Image
+
+    folder.mkdir(exist_ok=True)
+    small().save(folder / "small.keras")
+    for n in range(300):
+        place = "ab"[n % 2]
+        (folder / "many" / place).mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(n).integers(0, 255, (20, 24, 3), np.uint8)
+        Image.fromarray(noise).save(folder / "many" / place / f"{n}.png")
+        if n % 3 == 0:
+            (folder / "masks" / place).mkdir(parents=True, exist_ok=True)
+            Image.fromarray((noise[..., 0] > 200).astype(np.uint8)).save(folder / "masks" / place / f"{n}.png")
+    (folder / "many/a/broken.png").write_bytes(b"no picture")
+    return folder, {"examples": (str(folder / "many"),), "masks": folder / "masks"}
+
+
 def sequential():
     import keras
 

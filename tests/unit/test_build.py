@@ -13,10 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convreport.book.values import FORMAT
 from convreport.builder.pipeline import build
 from convreport.builder.plan import Plan
-from convreport.core.base import events
 from convreport.demo import scenes
 from convreport.sections import configure
 from tests.conftest import SMALL, interruptible
@@ -193,123 +191,9 @@ def test_a_class_asked_for_that_is_also_the_likeliest_is_explained_once_and_righ
     assert (maps["map0"] != maps["map1"]).any()
 
 
-def test_a_known_model_that_cannot_be_opened_is_an_error_not_a_grey_atlas(tmp_path, monkeypatch):
-    from convreport.core.base.errors import ModelError
-    from convreport.engines.keras.engine import KerasEngine
-
-    build(plan(tmp_path / "a", "overview"), lambda event: None)
-
-    def broken(self, request):
-        raise ModelError("planted")
-
-    monkeypatch.setattr(KerasEngine, "load", broken)
-    with pytest.raises(ModelError, match="planted"):
-        build(plan(tmp_path / "a", "overview", "gradcam"), lambda event: None)
-
-
-@pytest.fixture
-def failing(monkeypatch):
-    """Grad-CAM that fails on the second picture."""
-    from convreport.sections.gradcam import GradCam
-
-    whole = GradCam.draw
-
-    def draw(self, batch, scope, net):
-        if batch[0].sample == "flower":
-            raise ValueError('planted <failure> & "reason"')
-        return whole(self, batch, scope, net)
-
-    monkeypatch.setattr(GradCam, "draw", draw)
-
-
 def plan(folder, *names, **words):
     sections = tuple(configure(name, {}) for name in names)
     return Plan(out=folder, filters="2", max_images=3, sections=sections, **words)
-
-
-def test_a_failure_shows_its_reason_in_its_place_and_the_rest_is_built(failing, tmp_path):
-    told = []
-    built = build(plan(tmp_path / "a", "overview", "gradcam"), told.append)
-    assert (built.drawn, built.failed) == (3, 1)
-    failed = [event for event in told if isinstance(event, events.Failed)]
-    assert len(failed) == 1 and "planted" in failed[0].reason
-    page = (tmp_path / "a/site/demo/pictures/flower.html").read_text()
-    assert "planted &lt;failure&gt; &amp;" in page
-    assert "Not drawn" in page
-    assert "planted" not in (tmp_path / "a/site/demo/pictures/face.html").read_text()
-
-
-def test_a_failure_is_not_remembered_and_strict_stops_at_it(failing, tmp_path, monkeypatch):
-    from convreport.core.base.errors import ConvreportError
-
-    with pytest.raises(ConvreportError, match="planted"):
-        build(plan(tmp_path / "a", "gradcam", strict=True), lambda event: None)
-    build(plan(tmp_path / "a", "gradcam"), lambda event: None)
-    monkeypatch.undo()
-    built = build(plan(tmp_path / "a", "gradcam"), lambda event: None)
-    assert (built.drawn, built.reused, built.failed) == (1, 2, 0)
-
-
-def test_a_failed_drawing_makes_the_exit_code_1(tmp_path, convreport):
-    (tmp_path / "sitecustomize.py").write_text(
-        "import importlib.abc, sys\n"
-        "class Late(importlib.abc.MetaPathFinder):\n"
-        "    def find_spec(self, name, path, target=None):\n"
-        "        if name == 'convreport.builder.pipeline':\n"
-        "            import convreport.sections.kernels as kernels\n"
-        "            kernels.Kernels.draw = lambda *a: 1 / 0\n"
-        "sys.meta_path.insert(0, Late())\n"
-    )
-    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    done = convreport("build", "demo", "-o", tmp_path / "a", "--sections", "overview,kernels", env={"PYTHONPATH": path})
-    assert done.returncode == 1, done.stderr
-    assert "16 failed" in done.stdout
-    assert (tmp_path / "a/site/demo/index.html").is_file()
-
-
-@pytest.mark.slow
-def test_a_second_model_joins_the_atlas_and_a_rebuilt_one_replaces_itself(atlas_copy, tmp_path):
-    from tests import models
-
-    models.small("other").save(tmp_path / "other.keras")
-    build(plan(atlas_copy, "overview", "filters", model=str(tmp_path / "other.keras")), lambda event: None)
-    home = (atlas_copy / "docs/index.md").read_text()
-    assert "[demo](demo/index.md)" in home and "[other](other/index.md)" in home
-    layer = (atlas_copy / "docs/demo/layers/block3_conv1.md").read_text()
-    assert "# block3_conv1 <small>of demo</small>" in layer, "layers of several models are told apart, in search too"
-    build(plan(atlas_copy, "overview", model=str(tmp_path / "other.keras")), lambda event: None)
-    assert not list((atlas_copy / "docs/other/layers").glob("*.md"))
-    assert drawings(atlas_copy)
-
-
-def test_two_sources_of_one_name_are_an_error(atlas_copy, tmp_path):
-    from tests import models
-    from tests.unit.test_cli import run
-
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        models.small("net").save(tmp_path / folder / "net.keras")
-    words = ("-o", atlas_copy, "--sections", "overview", "--quiet")
-    assert run("build", tmp_path / "a/net.keras", *words).exit_code == 0
-    done = run("build", tmp_path / "b/net.keras", *words)
-    assert done.exit_code == 2
-    assert "already has a model named net" in done.stderr and "--name" in done.stderr
-    assert run("build", tmp_path / "b/net.keras", "--name", "net b", *words).exit_code == 0
-
-
-def test_a_changed_file_is_another_model(tmp_path):
-    from tests import models
-
-    model = models.small("net")
-    model.save(tmp_path / "net.keras")
-    first = build(plan(tmp_path / "a", "filters", model=str(tmp_path / "net.keras")), lambda event: None)
-    head = model.get_layer("head")
-    head.set_weights([weight + 1 for weight in head.get_weights()])
-    model.save(tmp_path / "net.keras")
-    second = build(plan(tmp_path / "a", "filters", model=str(tmp_path / "net.keras")), lambda event: None)
-    assert first.drawn == second.reused == 4, "a fine-tuned head redraws nothing below it"
-    digests = atlas_json(tmp_path / "a", "net")["model"]["digest"]
-    assert len(digests) == 32
 
 
 def test_the_users_own_pages_and_templates_survive(atlas_copy, convreport, tmp_path):
@@ -347,46 +231,11 @@ def test_site_alone_needs_no_tensorflow_and_plain_mkdocs_gives_the_same(atlas_co
     assert ours == plain
 
 
-@pytest.mark.slow
-def test_a_model_of_another_format_is_left_out_and_told(atlas_copy, convreport):
-    file = atlas_copy / "docs/demo/atlas.json"
-    file.write_text(file.read_text().replace(f'"format": {FORMAT}', '"format": 1'))
-    done = convreport("site", atlas_copy)
-    assert done.returncode == 0, done.stderr
-    assert "Left out: demo was written by another version of convreport" in done.stdout
-    again = convreport("build", "demo", "--out", atlas_copy, *SMALL)
-    assert again.returncode == 0 and "Left out" not in again.stdout
-    assert atlas_json(atlas_copy)["format"] == FORMAT
-
-
 def test_a_deleted_cache_costs_time_and_nothing_else(atlas_copy, convreport):
     import shutil
 
     shutil.rmtree(atlas_copy / "cache")
     assert convreport("site", atlas_copy).returncode == 0
-
-
-@pytest.mark.slow
-def test_two_builds_at_once_end_with_both_models_whole(tmp_path):
-    from tests import models
-
-    models.small("one").save(tmp_path / "one.keras")
-    models.small("two").save(tmp_path / "two.keras")
-    folder = tmp_path / "atlas"
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-m", "convreport", "build", str(tmp_path / f"{name}.keras"), "-o", str(folder), "--quiet", *FEW,
-             "--sections", "filters,gradcam"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for name in ("one", "two")
-    ]  # fmt: skip
-    for process in both:
-        _, err = process.communicate(timeout=300)
-        assert process.returncode == 0, err
-    assert drawings(folder, "one") and drawings(folder, "two")
-    home = (folder / "site/index.html").read_text()
-    assert "one/index.html" in home and "two/index.html" in home
 
 
 def test_no_published_file_tells_of_the_machine_or_carries_metadata(tmp_path, convreport):
