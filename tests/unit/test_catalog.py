@@ -105,6 +105,32 @@ def test_without_top_there_is_no_classifier_and_all_else():
     assert "filters" in said
 
 
+def test_random_weights_are_the_same_whoever_draws_beside_it():
+    """As the threads of a Dask worker do, from the generator that a process shares."""
+    import random
+    from threading import Event, Thread
+
+    from convreport.engines.keras.load import load
+    from convreport.engines.request import Request
+
+    def digest():
+        return load(Request("mobilenetv3small", weights="none")).card.digest
+
+    alone, done = digest(), Event()
+
+    def others():
+        while not done.wait(0.0005):
+            random.random()
+
+    beside = Thread(target=others)
+    beside.start()
+    try:
+        assert digest() == alone
+    finally:
+        done.set()
+        beside.join()
+
+
 def test_models_lists_them_all_and_says_which_are_here(tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / APPLICATIONS["vgg16"].file).write_bytes(b"")

@@ -1,6 +1,7 @@
 """keras.applications by name: constructor, preprocessing and input size, known without importing Keras."""
 
 import os
+import random
 import re
 import socket
 from collections.abc import Iterator
@@ -116,8 +117,8 @@ def build(
     construct = getattr(keras.applications, application.name)
     named = f"keras.applications.{application.name}" + ("" if top else " without top")
     if weights == "none":
-        keras.utils.set_random_seed(seed)
-        return construct(weights=None, include_top=top), (), f"{named}, random weights, seed {seed}"
+        with _seeds_of_its_own(seed):
+            return construct(weights=None, include_top=top), (), f"{named}, random weights, seed {seed}"
     if weights not in (None, "imagenet"):
         return _with_file(construct, application, Path(str(weights)).expanduser(), top=top)
     with _noting_downloads() as files:
@@ -177,6 +178,20 @@ class _Downloads:
         self.wanted = ""
         self.folder = ""
         self.failed = False
+
+
+@contextmanager
+def _seeds_of_its_own(seed: int) -> Iterator[None]:
+    """Initializers take their seeds from Python's generator that all threads share, from which those of a Dask worker draw, too:
+    two processes would make two models.
+    """
+    from keras.src.random import seed_generator
+
+    shared, seed_generator.python_random = seed_generator.python_random, random.Random(seed)
+    try:
+        yield
+    finally:
+        seed_generator.python_random = shared
 
 
 @contextmanager
