@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,7 @@ def disturbed(pictures: Any, side: int, seed: Any) -> Any:
 def report(keras: Any, model: Any, out: Path) -> None:
     """Fold the normalization, bring units to one scale, measure on held-out scenes, save."""
     held_out, truth = draw_scenes(50 * len(CLASSES), HELD_OUT)
-    plain = balanced(keras, fold(keras, model), held_out[: 5 * len(CLASSES)])
+    plain = balanced(keras, fold(keras, model))
     before, after = model.predict(held_out, verbose=0), plain.predict(held_out, verbose=0)
     print(f"folding and balancing changed a probability by at most {np.abs(before - after).max():.1e}")
     right = after.argmax(1) == truth
@@ -219,23 +220,36 @@ def fold(keras: Any, trained: Any) -> Any:
     return plain
 
 
-def balanced(keras: Any, plain: Any, pictures: NDArray[np.uint8]) -> Any:
-    """The same function with the answers of a layer's units on one scale: each unit's 999th thousandth over `pictures` is 1.
+def balanced(keras: Any, plain: Any) -> Any:
+    """The same function with the answers of a layer's units on one scale: the pattern of each drives it to 1 at equal contrast.
 
     A unit is multiplied by a positive number and those that read it are divided by it, which ReLUs and poolings let pass
-    (cross-layer equalization, Nagel et al. 2019).
+    (cross-layer equalization, Nagel et al. 2019). On one scale it can be said which unit a picture speaks of: else one that
+    is merely louder outdoes another on its own pattern.
     """
-    names = [layer.name for layer in plain.layers if layer.get_weights()]
-    outputs = [plain.get_layer(name).output for name in names[:-1]]
-    answers = keras.Model(plain.input, outputs).predict(pictures, batch_size=16, verbose=0)
-    for name, reader, answer in zip(names, names[1:], answers, strict=False):
-        high = np.quantile(answer, 0.999, axis=(0, 1, 2))
-        scale = np.where(high > 0, 1 / np.where(high > 0, high, 1), 1)
-        kernel, bias = plain.get_layer(name).get_weights()
-        plain.get_layer(name).set_weights([kernel * scale, bias * scale])
-        kernel, bias = plain.get_layer(reader).get_weights()
-        plain.get_layer(reader).set_weights([kernel / scale[:, None], bias])
-    return plain
+    from convreport.core.ascent.objectives import channel
+    from convreport.core.ascent.recipes import find
+    from convreport.core.seam import Means
+    from convreport.engines.keras.engine import KerasEngine
+    from convreport.engines.request import Request
+
+    copy = keras.models.clone_model(plain)
+    copy.set_weights(plain.get_weights())
+    network = KerasEngine().load(Request("demo", live=plain)).network(Means("float32"))
+    names = [layer.name for layer in copy.layers if layer.get_weights()]
+    for name, reader in pairwise(names):
+        units = range(copy.get_layer(name).filters)
+        drawn = [
+            network.ascend([channel(name, unit) for unit in units[at : at + 8]], find("fourier", "standard"), 0)
+            for at in units[::8]
+        ]
+        reached = np.concatenate([one.evens for one in drawn])
+        scale = np.where(reached > 0, 1 / np.where(reached > 0, reached, 1), 1).astype(np.float32)
+        kernel, bias = copy.get_layer(name).get_weights()
+        copy.get_layer(name).set_weights([kernel * scale, bias * scale])
+        kernel, bias = copy.get_layer(reader).get_weights()
+        copy.get_layer(reader).set_weights([kernel / scale[:, None], bias])
+    return copy
 
 
 if __name__ == "__main__":
