@@ -30,14 +30,22 @@ def pytest_xdist_auto_num_workers(config):
 
 # Files that take longest, which begin first: no worker is left alone with one at the end.
 LONGEST = (
-    "build", "wiring", "workers", "foreman", "climbs", "campaign", "faults", "cli", "inputs", "verify", "patterns", "site",
-    "survey", "api",
+    "catalog", "build", "wiring", "workers", "foreman", "climbs", "campaign", "faults", "cli", "inputs", "verify", "patterns",
+    "site", "survey", "api",
 )  # fmt: skip
 
 
+# Files whose tests share nothing and take long: with `--dist loadgroup` any worker takes the next. Others stay together.
+APART = ("test_catalog.py", "test_models.py")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at groups
 def pytest_collection_modifyitems(config, items):
     rank = {f"test_{name}.py": place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
+    for item in items:
+        if item.path.name not in APART:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     if not config.getoption("--network"):
         skip = pytest.mark.skip(reason="needs --network")
         for item in items:

@@ -39,9 +39,10 @@ def drawn_and_wanted(name, folder):
 
     from tests.bench.applications import small_atlas
 
-    # What shows many pictures to a network, or climbs through all of it, is left out where that takes minutes.
+    # Where they take minutes: what shows many pictures to a network, or climbs through all of it, is left out; tiles are drafts.
     heavy = APPLICATIONS_BY_NAME[name].params > HEAVY
-    atlas = small_atlas(name, folder, **({"skip": ["faithfulness", "sanity", "classes"]} if heavy else {}))
+    less = {"skip": ["faithfulness", "sanity", "classes"], "preset": "draft"} if heavy else {}
+    atlas = small_atlas(name, folder, **less)
     keras.backend.clear_session()
     gc.collect()
     wanted = []

@@ -17,7 +17,19 @@ from tests.unit.test_workers import pictures
 def test_a_build_by_processes_is_that_of_one_and_survives_a_kill(tmp_path, convreport):
     import psutil
 
-    words = ["build", "demo", "--filters", "8", "--max-examples", "300", "--max-images", "3", "--json"]
+    words = [
+        "build",
+        "demo",
+        "--filters",
+        "8",
+        "--max-examples",
+        "300",
+        "--max-images",
+        "3",
+        "--preset",
+        "draft",
+        "--json",
+    ]
     one = convreport(*words, "--workers", "1", "-o", tmp_path / "one")
     assert one.returncode == 0, one.stderr
     command = [sys.executable, "-m", "convreport", *words, "--workers", "2", "-o", str(tmp_path / "two")]
