@@ -30,7 +30,7 @@ def pytest_xdist_auto_num_workers(config):
 
 # Files that take longest, which begin first: no worker is left alone with one at the end.
 LONGEST = (
-    "catalog", "build", "wiring", "workers", "foreman", "climbs", "campaign", "faults", "cli", "inputs", "verify", "patterns",
+    "catalog", "build", "campaign", "wiring", "workers", "foreman", "climbs", "faults", "cli", "inputs", "verify", "patterns",
     "site", "survey", "api",
 )  # fmt: skip
 

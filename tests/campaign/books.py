@@ -71,4 +71,4 @@ def _paged(atlas):
         pipeline.site.build = real
 
 
-FAMILIES = (Family("contradictions", prepare, contradicting, few=0, many=60),)
+FAMILIES = (Family("contradictions", prepare, contradicting, few=4, many=60),)

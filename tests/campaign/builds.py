@@ -169,8 +169,8 @@ def older(base, rng, folder):
 
 
 FAMILIES = (
-    Family("writes", prepare, write, few=0, many=2),
-    Family("store", prepare, store, few=0, many=3),
-    Family("clock", prepare, times, few=0, many=1),
-    Family("older", prepare, older, few=0, many=1),
+    Family("writes", prepare, write, few=1, many=2),
+    Family("store", prepare, store, few=1, many=3),
+    Family("clock", prepare, times, few=1, many=1),
+    Family("older", prepare, older, few=1, many=1),
 )

@@ -78,4 +78,4 @@ def nothing(folder):
     """Nothing is shared."""
 
 
-FAMILIES = (Family("names", nothing, names, few=0, many=2),)
+FAMILIES = (Family("names", nothing, names, few=1, many=2),)

@@ -103,6 +103,6 @@ def _served(server, build, rng):
 
 
 FAMILIES = (
-    Family("signals", prepare, killed, few=0, many=1),
-    Family("together", prepare, together, few=0, many=1),
+    Family("signals", prepare, killed, few=1, many=1),
+    Family("together", prepare, together, few=1, many=1),
 )

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from convreport.core.ascent.objectives import channel
+from convreport.core.ascent.recipes import find
 from convreport.core.explain.saliency import gradcam
 from convreport.core.pictures.fitting import fit_of
 from convreport.core.seam import Targets
@@ -146,3 +148,15 @@ def test_the_demo_model_is_small_and_plain():
     from convreport.engines.keras.load import demo_file
 
     assert demo_file().stat().st_size < 2_000_000
+
+
+@pytest.mark.slow
+def test_patterns_speak_of_their_own_units(demo):
+    """At least 80 % of the tiles of deep layers drive their own unit more than any other, and each about as far: to 1."""
+    recipe, ranks, reached = find("fourier", "standard"), [], []
+    for layer, count in (("block3_conv1", 16), ("block5_conv1", 8)):
+        made = demo.ascend([channel(layer, unit) for unit in range(count)], recipe, 0)
+        ranks += list(made.ranks)
+        reached += list(made.evens)
+    assert (np.array(ranks) == 1).mean() >= 0.8
+    np.testing.assert_allclose(reached, 1, atol=0.1)
