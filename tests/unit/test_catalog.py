@@ -10,7 +10,7 @@ from convreport.engines.keras.reading.catalog import APPLICATIONS
 from tests.unit.test_cli import run
 
 LARGE = 50e6  # parameters; those that take many gigabytes are drawn one after the other
-HEAVY = 10e6  # parameters
+HEAVY = 5e6  # parameters
 
 
 APPLICATIONS_BY_NAME = {one.name: one for one in APPLICATIONS.values()}
