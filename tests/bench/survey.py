@@ -101,7 +101,7 @@ def main():
                 f" {plain['pictures'] / plain['seconds']:.1f} a second, peak {memory / 1e6:,.0f} MB\n"
                 f"convreport: {survey['pictures']} pictures, {survey['layers']} layers, {survey['seconds']:.1f} s,"
                 f" {survey['pictures'] / survey['seconds']:.1f} a second, peak {ours / 1e6:,.0f} MB;"
-                f" {crops['seconds'] - survey['seconds']:.1f} s more for {crops['drawn']} units' crops\n"
+                f" {crops['seconds']:.1f} s for {crops['drawn']} units' crops\n"
                 f"ratio {survey['seconds'] / plain['seconds']:.2f}",
                 flush=True,
             )
