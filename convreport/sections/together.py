@@ -44,11 +44,12 @@ def summary(book: Book) -> list[Line]:
 def verdict(book: Book) -> str:
     """A model in one sentence, without markup."""
     clauses = [clause for kind in registry().values() for clause in kind.verdict(book)]
-    serious = sum(not one.mild for one in alerts(book))
+    raised = alerts(book)
+    serious = sum(not one.mild for one in raised)
     if serious:
         clauses.append(f"raises {serious} alert{'s' if serious != 1 else ''}")
     elif not unmeasured(book):
-        clauses.append("raises no alert")
+        clauses.append("raises no serious alert" if raised else "raises no alert")
     if not clauses:
         return f"{book.name} predicts {book.answers}."
     return f"{book.name} {', '.join(clauses[:-1])}{' and ' if len(clauses) > 1 else ''}{clauses[-1]}."
