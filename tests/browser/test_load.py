@@ -64,3 +64,19 @@ def test_the_first_of_4096_tiles_show_within_a_second(large, browser):
     assert grid.locator(".cr-count").inner_text() == "4096 units" and grid.locator(".cr-unit").count() == 4096
     assert faults == []
     context.close()
+
+
+@pytest.mark.slow
+def test_a_long_table_of_layers_scrolls_by_itself_and_its_head_stays(small_atlas, tmp_path, browser):
+    atlas = load.of_size(small_atlas, tmp_path, 30, 2)
+    pipeline.make_site(atlas, None, lambda event: None)
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(f"{(atlas.site / 'demo/index.html').resolve().as_uri()}#layer-copy20")
+    page.wait_for_function("document.querySelector('.cr-tall')?.scrollTop > 0")
+    window, row, head = (
+        page.locator(place).first.bounding_box() for place in (".cr-tall", "tr:has(#layer-copy20)", ".cr-tall thead th")
+    )
+    assert window["height"] <= 600
+    assert window["y"] < row["y"] < window["y"] + window["height"]
+    assert abs(head["y"] - window["y"]) < 3
+    page.close()
