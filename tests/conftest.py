@@ -19,13 +19,13 @@ def pytest_addoption(parser):
 
 def pytest_xdist_auto_num_workers(config):
     """Two workers more than cores for the whole suite, up to six, as each holds a TensorFlow: some always wait for a browser,
-    a process or what another one makes. One a core for the slow ones, which take much memory. None for a few tests picked by
+    a process or what another one makes. One more for the slow ones, which take much memory. None for a few tests picked by
     name.
     """
     if config.option.keyword or any("::" in word or word.endswith(".py") for word in config.args):
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, 4) if config.option.markexpr == "slow" else min(cores + 2, 6)
+    return min(cores + 1, 4) if config.option.markexpr == "slow" else min(cores + 2, 6)
 
 
 # Files that take longest, which begin first: no worker is left alone with one at the end.
