@@ -1,24 +1,21 @@
 """Kinds of heads, and inputs that are no usual picture."""
 
-from tests.zoo.kinds import body, kind, topped
+from tests.zoo.kinds import body, kind, plain, topped
 
 
 @kind
 def one_sigmoid(keras, layers):
-    inputs = keras.Input((40, 28, 1))
-    return topped(keras, layers, inputs, body(keras, layers, inputs), 1, "sigmoid")
+    return plain(keras, layers, (40, 28, 1), 1, "sigmoid")
 
 
 @kind
 def many_sigmoids(keras, layers):
-    inputs = keras.Input((32, 32, 3))
-    return topped(keras, layers, inputs, body(keras, layers, inputs), 4, "sigmoid")
+    return plain(keras, layers, (32, 32, 3), 4, "sigmoid")
 
 
 @kind
 def regression(keras, layers):
-    inputs = keras.Input((32, 32, 3))
-    return topped(keras, layers, inputs, body(keras, layers, inputs), 1, None)
+    return plain(keras, layers, (32, 32, 3), 1, None)
 
 
 @kind
@@ -56,8 +53,7 @@ def without_top(keras, layers):
 
 @kind
 def five_channels(keras, layers):
-    inputs = keras.Input((32, 32, 5))
-    return topped(keras, layers, inputs, body(keras, layers, inputs))
+    return plain(keras, layers, (32, 32, 5))
 
 
 @kind
@@ -83,5 +79,4 @@ def odd_convolutions(keras, layers):
 
 @kind
 def regression_of_four(keras, layers):
-    inputs = keras.Input((32, 32, 3))
-    return topped(keras, layers, inputs, body(keras, layers, inputs), 4, "tanh")
+    return plain(keras, layers, (32, 32, 3), 4, "tanh")

@@ -26,3 +26,9 @@ def body(keras, layers, inputs, name="body"):
 def topped(keras, layers, inputs, x, classes=3, activation="softmax", name=None):
     x = layers.GlobalAveragePooling2D(name="gap")(x)
     return keras.Model(inputs, layers.Dense(classes, activation=activation, name="head")(x), name=name)
+
+
+def plain(keras, layers, shape=(32, 32, 3), classes=3, activation="softmax"):
+    """Nothing but a body and a head."""
+    inputs = keras.Input(shape)
+    return topped(keras, layers, inputs, body(keras, layers, inputs), classes, activation)
