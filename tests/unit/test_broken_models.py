@@ -10,7 +10,7 @@ import pytest
 
 from convreport.core.base.errors import ModelError
 from convreport.engines.keras.load import load
-from convreport.engines.keras.reading import files, trees, weights
+from convreport.engines.keras.reading import files, probe, trees, weights
 from convreport.engines.request import Request
 from tests import old_keras
 from tests.unit.test_cli import refused, run
@@ -185,6 +185,62 @@ def test_bits_turned_in_the_head_of_a_tree_are_a_sentence(saved, tmp_path):
                 reading()
             except ModelError as error:
                 assert file.name in error.message  # noqa: PT017 (many of them change nothing that is read)
+
+
+def endless(file):
+    """An HDF5 file whose heap of text ends in a free space of no bytes, over which HDF5's library walks for ever."""
+    data = bytearray(file.read_bytes())
+    heap = data.index(b"GCOL")
+    place = heap + 16
+    while data[place : place + 2] != b"\0\0":
+        place += 16 + -(-int.from_bytes(data[place + 8 : place + 16], "little") // 8) * 8
+    data[place + 8 : place + 16] = bytes(8)
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["m.keras", "m.h5"])
+def test_a_tree_in_which_the_library_never_ends_is_a_sentence(kind, saved, tmp_path, monkeypatch):
+    monkeypatch.setattr(probe, "WORK", 1.0)
+    if kind == "m.keras":
+        inner = tmp_path / "inner.h5"
+        with h5py.File(inner, "w") as tree:
+            tree.attrs["text"] = "of any length"
+        endless(inner)
+        file = rewritten(
+            saved,
+            tmp_path,
+            zipfile.ZIP_STORED,
+            lambda name, data: inner.read_bytes() if name == trees.WEIGHTS else data,
+        )
+    else:
+        file = copied(saved, kind, tmp_path)
+        endless(file)
+    refused(run("layers", file), 3, f"{file.name} is not a Keras model, or is damaged", "unbroken")
+    assert files.look_into(saved / kind).config is not None  # with the next process
+
+
+def test_a_tree_over_which_the_library_falls_is_a_sentence(saved, tmp_path, monkeypatch):
+    whole, falling = copied(saved, "m.h5", tmp_path), tmp_path / "falling.h5"
+    falling.write_bytes(whole.read_bytes())
+    other = tmp_path / "other.py"
+    other.write_text(
+        "import os, signal, sys\nprint('ready', flush=True)\n"
+        "for line in sys.stdin:\n"
+        "    if 'falling' in line: os.kill(os.getpid(), signal.SIGSEGV)\n"
+        "    print('done', flush=True)\n"
+    )
+    monkeypatch.setattr(probe, "_probe", None)
+    monkeypatch.setattr(probe, "__file__", str(other))
+    with pytest.raises(ModelError, match=r"falling\.h5 is not a Keras model, or is damaged"):
+        files.look_into(falling)
+    assert files.look_into(whole).config is not None
+    probe._probe.end()
+
+
+def test_where_no_process_can_be_started_files_are_read_all_the_same(saved, tmp_path, monkeypatch):
+    monkeypatch.setattr(probe, "_probe", None)
+    monkeypatch.setattr(probe.sys, "executable", str(tmp_path / "nothing"))
+    assert files.look_into(copied(saved, "m.h5", tmp_path)).config is not None
 
 
 def rewritten(saved, folder, method, change=lambda name, data: data):

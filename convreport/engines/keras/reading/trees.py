@@ -6,12 +6,13 @@ bytes come from other files of this machine. And what it unpacks to must stay in
 
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from convreport.core.base.errors import ModelError
+from convreport.engines.keras.reading import probe
 
 WEIGHTS = "model.weights.h5"  # of an archive
 OURS = ("config.json", "metadata.json", WEIGHTS)  # of an archive, what is read
@@ -53,15 +54,21 @@ def opened(file: Path) -> Iterator[Any]:
     """
     import h5py
 
-    with faults_told(file):
+    with faults_told(file), ExitStack() as open_:
         if zipfile.is_zipfile(file):
-            with archive(file) as members, h5py.File(BytesIO(members.read(WEIGHTS)), "r") as tree:
-                refuse_outside(tree, file)
-                yield tree
+            members = open_.enter_context(archive(file))
+            _refuse_traps(file)
+            tree = open_.enter_context(h5py.File(BytesIO(members.read(WEIGHTS)), "r"))
         else:
-            with h5py.File(file, "r") as tree:
-                refuse_outside(tree, file)
-                yield tree
+            _refuse_traps(file)
+            tree = open_.enter_context(h5py.File(file, "r"))
+        refuse_outside(tree, file)
+        yield tree
+
+
+def _refuse_traps(file: Path) -> None:
+    if not probe.passes(file, _proportion(file)):
+        raise damaged(file)
 
 
 @contextmanager
@@ -128,11 +135,15 @@ def _outside(file: Path, what: str, why: str) -> ModelError:
     )
 
 
+def _proportion(file: Path) -> int:
+    """The bytes that a file may unpack to."""
+    return max(ROOM, TIMES * file.stat().st_size)
+
+
 def _in_proportion(file: Path, whole: int) -> None:
-    size = file.stat().st_size
-    if whole > max(ROOM, TIMES * size):
+    if whole > _proportion(file):
         raise ModelError(
-            f"{file.name} has {size / 1e6:.1f} MB and would unpack to {whole / 1e6:,.0f} MB.",
+            f"{file.name} has {file.stat().st_size / 1e6:.1f} MB and would unpack to {whole / 1e6:,.0f} MB.",
             f"More than {ROOM / 1e6:g} MB and {TIMES} times its size is not unpacked. If the model is yours, save it again"
             " with Keras, which packs nothing.",
         )
