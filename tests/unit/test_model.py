@@ -168,6 +168,36 @@ def test_a_changed_head_leaves_the_digests_below_it_alone():
     assert before.digest != after.digest
 
 
+def test_a_layer_that_tells_no_configuration_is_told_by_what_it_keeps():
+    import keras
+
+    class Curve(keras.layers.Layer):
+        """Raised to a power, bent by a table; what it was made with cannot be written down, so Keras has no configuration."""
+
+        def __init__(self, power, table, bend):
+            super().__init__(name="curve")
+            self.power, self.table, self.bend = power, table, bend
+
+        def call(self, values):
+            return self.bend(values**self.power * self.table)
+
+    def digests(power=2, top=1.0, bend=keras.ops.tanh):
+        inputs = keras.Input((8, 8, 3))
+        curved = Curve(power, np.array([1.0, 1.0, top], "f4"), bend)(keras.layers.Conv2D(3, 3, name="conv")(inputs))
+        made = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(curved))
+        with pytest.raises(NotImplementedError):
+            made.get_layer("curve").get_config()
+        made.get_layer("conv").set_weights([np.ones((3, 3, 3, 3)), np.zeros(3)])
+        card = models.network(made).card
+        return {path: card.layer(path).digest for path in ("conv", "curve")}
+
+    first = digests()
+    assert digests() == first
+    for changed in (digests(power=3), digests(top=2.0), digests(bend=keras.ops.sin)):
+        assert changed["conv"] == first["conv"]
+        assert changed["curve"] != first["curve"]
+
+
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_tile_in_any_company(demo):
     """Tolerance: correlation of at least 0.999, the rounding that another slot of the batch brings."""

@@ -23,10 +23,7 @@ def of_layer(operation: Any, weights: list[Any], below: list[str], given: bytes)
 def of_code(owner: Any, feed: Feed) -> str:
     """The digest of what is wired in Python: all its weights and its source, as nobody knows which layer reads which."""
     state = blake2b(digest_size=16)
-    try:
-        state.update(inspect.getsource(type(owner)).encode())
-    except (OSError, TypeError):
-        state.update(type(owner).__qualname__.encode())
+    state.update(_source(type(owner)).encode())
     state.update(json.dumps(_config(owner), sort_keys=True, default=str).encode())
     for slot in feed.slots:
         state.update(feed.digest_of(slot.name))
@@ -41,7 +38,33 @@ def _add_weights(state: Any, weights: Sequence[Any]) -> None:
 
 
 def _config(operation: Any) -> Mapping[str, Any]:
+    """What a layer says of itself; of one that says nothing, its source and the values that it keeps."""
     try:
         return dict(operation.get_config())
     except (AttributeError, NotImplementedError, TypeError):
-        return {}
+        kept = {key: _value(value) for key, value in vars(operation).items() if not key.startswith("_")}
+        return {"source": _source(type(operation)), "kept": {key: value for key, value in kept.items() if value}}
+
+
+def _value(value: Any) -> str:
+    """A plain value, an array or a function as text that is the same in every process; of anything else, nothing."""
+    if isinstance(value, bool | int | float | complex | str | bytes):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key!s}: {_value(inner)}' for key, inner in value.items())}}}"
+    if inspect.isroutine(value):
+        return _source(value)
+    value = value.numpy() if callable(getattr(value, "numpy", None)) else value
+    if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
+        return f"{value.dtype} {value.shape} {blake2b(value.tobytes(), digest_size=16).hexdigest()}"
+    return ""
+
+
+def _source(code: Any) -> str:
+    """The text of a class or function, or its name where there is none, as in a session."""
+    try:
+        return inspect.getsource(code)
+    except (OSError, TypeError):
+        return str(getattr(code, "__qualname__", ""))
