@@ -8,7 +8,7 @@ from typing import Any
 
 from convreport.book.reader import FILE, Kinds, read
 from convreport.book.values import Book
-from convreport.core.base.codec import to_json
+from convreport.core.base.codec import for_all, to_json
 from convreport.core.base.errors import UsageError
 from convreport.core.base.files import write_text
 
@@ -20,7 +20,7 @@ def write(folder: Path, book: Book, kinds: Kinds, schema: dict[str, Any]) -> Boo
     path = folder / FILE
     dated = _dated(book, _date_of(path, book, kinds) or datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"))
     write_text(folder / SCHEMA, json.dumps(schema, indent=1) + "\n")
-    write_text(path, _dump({"$schema": SCHEMA, **to_json(dated)}))
+    write_text(path, _dump({"$schema": SCHEMA, **for_all(to_json(dated))}))
     return dated
 
 
@@ -42,7 +42,7 @@ def _date_of(path: Path, book: Book, kinds: Kinds) -> str | None:
         before = read(path, kinds)
     except UsageError:
         return None
-    same = to_json(_dated(before, "")) == to_json(_dated(book, ""))
+    same = to_json(_dated(before, "")) == for_all(to_json(_dated(book, "")))
     return before.made.date if same else None
 
 

@@ -13,7 +13,7 @@ from convreport.cli import changes, commands, options
 from convreport.cli.extended import Commands, More, extended
 from convreport.cli.here import find_modules_here
 from convreport.cli.said import said
-from convreport.cli.sentences import flush, sentences
+from convreport.cli.sentences import flush, sentences, speak_anyhow
 from convreport.cli.words import listed
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def main() -> None:
 def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
+    speak_anyhow()
     find_modules_here()
     if version:
         print(f"convreport {__version__}")

@@ -1,6 +1,7 @@
 """User errors as a sentence, a hint and an exit code; Ctrl-C as 130."""
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -41,6 +42,13 @@ def sentences() -> Iterator[None]:
             "\nInterrupted; everything drawn so far is kept, and the same command goes on from there.", file=sys.stderr
         )
         raise SystemExit(INTERRUPTED) from None
+
+
+def speak_anyhow() -> None:
+    """Letters that the terminal does not know, or that are none (bytes of a file's name), are said as their numbers."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def flush() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convreport
+from convreport.book import writer
 from convreport.book.reader import OtherFormatError, parse, read
 from convreport.book.values import FORMAT
 from convreport.builder.publishing import published_schema
@@ -33,6 +34,18 @@ def test_a_book_comes_back_as_it_was_written(small_atlas, text):
     assert book.chapters["filters"].drawings[0].facts.verdict
     assert {type(one.facts).__name__ for one in book.chapters["gradcam"].drawings} == {"CamFacts"}
     assert book.made.packages.keys() == {"keras", "tensorflow"}
+
+
+def test_a_name_with_bytes_that_are_no_text_can_be_read_again(small_atlas, tmp_path):
+    (book,) = convreport.read(small_atlas)
+    odd = dataclasses.replace(book, model=dataclasses.replace(book.model, name="net\udcff.keras"))
+    written = writer.write(tmp_path, odd, kinds, published_schema())
+    back = read(tmp_path / "atlas.json", kinds)
+    assert back.model.name == "net\ufffd.keras"
+    (tmp_path / "atlas.json").write_text(
+        (tmp_path / "atlas.json").read_text().replace(written.made.date, "2020-02-02 20:20 UTC")
+    )
+    assert writer.write(tmp_path, odd, kinds, published_schema()).made.date == "2020-02-02 20:20 UTC"  # nothing is new
 
 
 @pytest.mark.parametrize(("words", "title"), [((), "atlas.json"), (("comparison",), "comparison.json")])

@@ -154,7 +154,12 @@ def config_too_deep(tree):
 
 @pytest.mark.parametrize(
     "fault",
-    [attributes_that_cannot_be_iterated, group_that_is_a_number, config_that_is_no_model, config_too_deep],
+    [
+        attributes_that_cannot_be_iterated,
+        group_that_is_a_number,
+        config_that_is_no_model,
+        config_too_deep,
+    ],
 )
 def test_broken_trees_are_a_sentence(fault, saved, tmp_path):
     for kind in ("m.h5", "old.h5"):
@@ -170,6 +175,15 @@ def test_broken_trees_are_a_sentence(fault, saved, tmp_path):
             done = run("layers", file)
             if done.exit_code:
                 refused(done, 3, file.name, "")
+
+
+def test_names_that_cannot_be_written_down_are_a_sentence(saved, tmp_path):
+    file = copied(saved, "m.h5", tmp_path)
+    with h5py.File(file, "r+") as tree:
+        config = json.loads(tree.attrs["model_config"])
+        config["config"]["layers"][0]["config"]["name"] = "half a letter \ud83d"
+        tree.attrs["model_config"] = json.dumps(config)
+    refused(run("layers", file), 3, f"{file.name} is not a Keras model, or is damaged", "unbroken")
 
 
 def test_bits_turned_in_the_head_of_a_tree_are_a_sentence(saved, tmp_path):

@@ -1,5 +1,6 @@
 """Bad input gets one sentence, a hint and its exit code; good input gets what --help promises."""
 
+import io
 import json
 import os
 
@@ -8,6 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from convreport.cli.app import app
+from convreport.cli.sentences import speak_anyhow
 from tests.conftest import interruptible
 
 
@@ -152,6 +154,14 @@ def test_a_wrong_class_or_layer_is_told_before_anything_is_drawn(wrong, tmp_path
     done = run("build", "demo", "-o", tmp_path / "a", "--filters", "1", *wrong)
     assert done.exit_code == 2
     assert " drawn " not in done.stdout
+
+
+def test_letters_that_a_terminal_does_not_know_are_said_as_numbers(monkeypatch):
+    said = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(said, "ascii"))
+    speak_anyhow()
+    print(os.fsdecode(b"caf\xc3\xa9\xff.keras"), flush=True)
+    assert said.getvalue() == b"caf\\xe9\\udcff.keras\n"
 
 
 def test_version():

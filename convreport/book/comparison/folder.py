@@ -12,7 +12,7 @@ import msgspec
 
 from convreport.book.comparison.values import FORMAT, Comparison
 from convreport.book.values import Book
-from convreport.core.base.codec import from_json, to_json
+from convreport.core.base.codec import for_all, from_json, to_json
 from convreport.core.base.files import write_atomically, write_text
 
 FOLDER, FILE, SCHEMA, FIGURES = "comparisons", "comparison.json", "comparison.schema.json", "figures"
@@ -58,7 +58,7 @@ def write(docs: Path, comparison: Comparison, pictures: Mapping[str, bytes]) -> 
         if f"{FIGURES}/{path.name}" not in pictures:
             path.unlink()
     write_text(folder / SCHEMA, json.dumps(schema(), indent=1) + "\n")
-    text = json.dumps({"$schema": SCHEMA, **to_json(dated)}, indent=1, allow_nan=False)
+    text = json.dumps({"$schema": SCHEMA, **for_all(to_json(dated))}, indent=1, allow_nan=False)
     write_atomically(folder / FILE, (text + "\n").encode())
     return dated
 

@@ -5,6 +5,7 @@ A field that may be None, and is by default, is left out where it is None. JSON 
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any, TypeVar
 import msgspec
 
 T = TypeVar("T")
+
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 def to_json(value: Any) -> Any:
@@ -29,6 +32,17 @@ def to_json(value: Any) -> Any:
         told = ((name, optional, getattr(value, name)) for name, optional in _fields(type(value)))
         return {name: to_json(item) for name, optional, item in told if not (optional and item is None)}
     return str(value) if isinstance(value, Path) else value
+
+
+def for_all(data: Any) -> Any:
+    """Plain JSON that any program reads: in file names Python writes bytes that are no text as halves of a character
+    (surrogates), which nobody else takes; each becomes U+FFFD.
+    """
+    if isinstance(data, str):
+        return _HALVES.sub("\ufffd", data)
+    if isinstance(data, list):
+        return [for_all(item) for item in data]
+    return {for_all(key): for_all(item) for key, item in data.items()} if isinstance(data, dict) else data
 
 
 def from_json(kind: type[T], data: Any) -> T:

@@ -51,9 +51,11 @@ def look_into(file: Path) -> Saved:
 
 
 def _as_model(config: Any, file: Path) -> dict[str, Any]:
-    """A configuration that is one at all."""
+    """A configuration that is one at all, with names that can be written down."""
     if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
         raise trees.damaged(file)
+    with trees.faults_told(file):  # bytes that are no text; or it is nested deeper than Python goes
+        json.dumps(config, ensure_ascii=False).encode()
     return config
 
 
