@@ -17,6 +17,19 @@ WRONG = [
 ]  # fmt: skip
 
 
+BOMB = "bomb"  # not a name of a model's file
+
+
+def prepare_archives(folder):
+    """The models, and one of them with a member that unpacks to 300 MB."""
+    made = prepare(folder)
+    name = next(one for one in made if one.endswith(".keras"))
+    file = archive(
+        name, made, folder, lambda parts: [*parts, ("assets/bomb", bytes(300_000_000), zipfile.ZIP_DEFLATED)]
+    )
+    return {**made, BOMB: file.read_bytes()}
+
+
 def prepare(folder):
     """A plain model and a nested one, in both formats."""
     made = {}
@@ -98,27 +111,26 @@ def archives(state, rng, folder):
     name = rng.choice([one for one in sorted(state) if one.endswith(".keras")])
     outside = folder.parent / "touched"
 
+    way = rng.choice(("bomb", "missing", "doubled", "outside", "link", "packed", "packed"))
+
     def change(parts):
-        way = rng.randrange(7)
         place = rng.randrange(len(parts))
         member, data = parts[place]
         method = rng.choice([zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-        if way == 0:
+        if way == "missing":
             return parts[:place] + parts[place + 1 :]
-        if way == 1:
+        if way == "doubled":
             return [*parts, (member, data[: rng.randrange(len(data) + 1)])]
-        if way == 2:
-            return [*parts, ("assets/bomb", b"\0" * 300_000_000, zipfile.ZIP_DEFLATED)]
-        if way == 3:
+        if way == "outside":
             return [*parts, (f"../../{outside.name}", b"x"), (str(outside), b"x")]
-        if way == 4:
+        if way == "link":
             link = zipfile.ZipInfo("model.weights.h5")
             link.external_attr = 0o120777 << 16
             return [*[one for one in parts if one[0] != link.filename], (link, b"/etc/passwd")]
         return [(one, content, method) for one, content in parts]
 
-    file = archive(name, state, folder, change)
-    data = bytearray(file.read_bytes())
+    file = folder / "m.keras"
+    data = bytearray(state[BOMB] if way == "bomb" else archive(name, state, folder, change).read_bytes())
     if rng.random() < 0.7:
         for _ in range(rng.choice((1, 3, 20))):
             data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
@@ -229,7 +241,7 @@ def weights(state, rng, folder):
 
 FAMILIES = (
     Family("models", prepare, configuration),
-    Family("archives", prepare, archives, few=8, many=100),
+    Family("archives", prepare_archives, archives, few=8, many=100),
     Family("h5", prepare, trees),
     Family("code", prepare, code),
     Family("weights", prepare, weights, few=4, many=30),
