@@ -39,10 +39,12 @@ def drawn_and_wanted(name, folder):
 
     from tests.bench.applications import small_atlas
 
-    # Where they take minutes: what shows many pictures to a network, or climbs through all of it, is left out; tiles are drafts.
+    # Where they take minutes: what shows many pictures to a network, or climbs through all of it, is left out; tiles get a
+    # few steps, in the format that need not be chosen by its speed.
     heavy = APPLICATIONS_BY_NAME[name].params > HEAVY
-    less = {"skip": ["faithfulness", "sanity", "classes"], "preset": "draft"} if heavy else {}
-    atlas = small_atlas(name, folder, **less)
+    few = {"few": {"base": "fourier", "preset": "draft", "steps": 4}}
+    less = {"skip": ["faithfulness", "sanity", "classes"], "recipes": few, "recipe": "few", "precision": "float32"}
+    atlas = small_atlas(name, folder, **(less if heavy else {}))
     keras.backend.clear_session()
     gc.collect()
     wanted = []
