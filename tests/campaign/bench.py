@@ -33,7 +33,7 @@ class Family:
     prepare: Callable[[Path], Any]
     case: Callable[[Any, random.Random, Path], str | None]
     few: int = 12
-    many: int = 200
+    many: int = 1000
 
 
 @dataclass

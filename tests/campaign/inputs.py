@@ -207,7 +207,7 @@ def nothing(folder):
 
 
 FAMILIES = (
-    Family("pictures", nothing, picture, many=1000),
-    Family("settings", prepare_settings, settings, many=1000),
-    Family("books", prepare_book, baseline, many=1000),
+    Family("pictures", nothing, picture),
+    Family("settings", prepare_settings, settings),
+    Family("books", prepare_book, baseline),
 )
