@@ -4,10 +4,10 @@ Sizes are (height, width) in pixels, files are relative to the folder of atlas.j
 `H` what it shows beside its drawings.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from convreport.core.network.card import LayerInfo, ModelCard
 
@@ -15,6 +15,7 @@ FORMAT = 6  # of atlas.json; a model of another format is left out until it is b
 
 F = TypeVar("F")
 H = TypeVar("H")
+T = TypeVar("T")
 Size = tuple[int, int]
 
 
@@ -215,6 +216,16 @@ class Book:
         shown = {one.layer for chapter in self.sections for one in chapter.drawings}
         shown |= {one.layer for chapter in self.sections for one in chapter.failures}
         return tuple(layer.path for layer in self.model.layers if layer.path in shown)
+
+    @cached_property
+    def _found(self) -> dict[Callable[["Book"], Any], Any]:
+        return {}
+
+    def once(self, search: Callable[["Book"], T]) -> T:
+        """What `search` finds in this book, sought once though thousands of pages ask for it."""
+        if search not in self._found:
+            self._found[search] = search(self)
+        return cast(T, self._found[search])
 
     @property
     def failed(self) -> int:

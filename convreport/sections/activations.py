@@ -266,7 +266,7 @@ class Activations(Section[ActivationFacts, ActivationHighlights]):
     @classmethod
     def picture_data(cls, book: Book, sample: str) -> Mapping[str, Any]:
         """The tilings of all layers."""
-        drawn = [one for one in cls.drawn(book) if one.sample == sample]
+        drawn = cls.drawn_of(book, sample)
         return {"tilings": {book.slugs[one.layer or ""]: {"layer": one.layer, **_tiling(one)} for one in drawn}}
 
     @classmethod

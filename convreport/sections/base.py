@@ -146,6 +146,12 @@ class Section(ABC, Generic[F, H]):
         return chapter.drawings if chapter is not None else ()
 
     @classmethod
+    def drawn_of(cls, book: Book, sample: str) -> Sequence[Drawing[F]]:
+        """Those about one picture, by its slug."""
+        chapter = cls.chapter(book)
+        return chapter.of_sample.get(sample, ([], []))[0] if chapter is not None else ()
+
+    @classmethod
     def facts_of(cls, record: Record) -> F:
         """What a stored drawing says; ValueError where it does not fit."""
         return cast(F, from_json(cls.Facts, record.facts))

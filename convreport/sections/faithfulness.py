@@ -248,15 +248,14 @@ class Faithfulness(Section[FaithFacts, None]):
     def context(cls, book: Book, place: str, **subject: Any) -> Mapping[str, Any]:
         """Beside a heatmap what was found of it; on the model's page and in the report the means."""
         if place == "heatmap":
-            own = next((one.facts for one in cls.drawn(book) if one.sample == subject["sample"].slug), None)
-            some = own.classes if own is not None else ()
+            some = [one for own in cls.drawn_of(book, subject["sample"].slug) for one in own.facts.classes]
             return {"found": next((one for one in some if one.index == subject["index"]), None)}
-        return {"rows": cls.means(book)}
+        return {"rows": book.once(cls.means)}
 
     @classmethod
     def shifts(cls, now: Book, before: Book) -> Iterable[Shift]:
         """How often heatmaps point at the object, and how much better than random maps they mark what counts."""
-        first, second = (next(iter(cls.means(book)), None) for book in (before, now))
+        first, second = (next(iter(book.once(cls.means)), None) for book in (before, now))
         for key, name, share in (
             ("pointing", "heatmaps that point at the object", True),
             ("rise", "insertion gain of heatmaps over random maps", False),

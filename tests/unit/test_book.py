@@ -48,6 +48,17 @@ def test_a_name_with_bytes_that_are_no_text_can_be_read_again(small_atlas, tmp_p
     assert writer.write(tmp_path, odd, kinds, published_schema()).made.date == "2020-02-02 20:20 UTC"  # nothing is new
 
 
+def test_what_thousands_of_pages_ask_is_sought_once(small_atlas, monkeypatch):
+    from convreport.sections.faithfulness import Faithfulness
+    from convreport.site import pages
+
+    (book,) = convreport.read(small_atlas)
+    sought, means = [], Faithfulness.means
+    monkeypatch.setattr(Faithfulness, "means", classmethod(lambda cls, asked: sought.append(asked) or means(asked)))
+    made = pages.compose([book], None, {})
+    assert len(made) > 20 and sought == [book]
+
+
 @pytest.mark.parametrize(("words", "title"), [((), "atlas.json"), (("comparison",), "comparison.json")])
 def test_schemas_are_printed(words, title):
     from typer.testing import CliRunner

@@ -34,11 +34,12 @@ def test_classes_have_their_pattern_and_their_pictures_the_surest_first():
     )
     assert list(together.classes(made)) == [1, 2, 7]
     drawn = made.chapters["gradcam"].drawings
-    assert [one.sample for one in verdicts.of_class(drawn, 1)] == ["b", "a"]
-    (missed,) = verdicts.of_class(drawn, 2)
+    classes = verdicts.by_class(drawn)
+    assert [one.sample for one in classes[1]] == ["b", "a"]
+    (missed,) = classes[2]
     assert (missed.sample, missed.predicted, missed.said.index) == ("a", False, 1)
     assert missed.overlay is None, "only the first class was explained"
-    assert verdicts.of_class(drawn, 7) == []
+    assert 7 not in classes
     assert together.classes(book("regression", classes=[class_pattern(0)])) == {}
 
 

@@ -20,8 +20,16 @@ from convreport.sections.gradcam.facts import CamFacts
 from convreport.sections.telling import Cell, Measured, OwnPage, Result, Rule, SaidClass, Spot, Strip
 
 
+def _judged(book: Book) -> verdicts.Judged | None:
+    return verdicts.judged(GradCam.drawn(book))
+
+
+def _by_class(book: Book) -> dict[int, list[verdicts.OfClass]]:
+    return verdicts.by_class(GradCam.drawn(book))
+
+
 def _accuracy(book: Book) -> Measured:
-    judged = verdicts.judged(GradCam.drawn(book))
+    judged = book.once(_judged)
     if judged is None:
         return Measured(None, "the true class of no picture is known")
     spots = [
@@ -146,18 +154,17 @@ class GradCam(Section[CamFacts, None]):
     @classmethod
     def context(cls, book: Book, place: str, **subject: Any) -> Mapping[str, Any]:
         """How many pictures were right; of a class its pictures; of one picture in the report its maps."""
-        drawn = cls.drawn(book)
-        own = next((one for one in drawn if "sample" in subject and one.sample == subject["sample"].slug), None)
+        own = next(iter(cls.drawn_of(book, subject["sample"].slug)), None) if "sample" in subject else None
         if place == "class":
-            return {"pictures": verdicts.of_class(drawn, subject["found"].index)}
+            return {"pictures": book.once(_by_class).get(subject["found"].index, [])}
         if place == "report_picture":
             return {"drawing": own, "maps": _maps(own, subject["desk"]) if own is not None else []}
-        return {"judged": verdicts.judged(drawn), "drawing": own, "predictions": drawn}
+        return {"judged": book.once(_judged), "drawing": own, "predictions": cls.drawn(book)}
 
     @classmethod
     def pages(cls, book: Book) -> Iterable[OwnPage]:
         """The pictures it got wrong, the surest first; no page where there are none."""
-        judged = verdicts.judged(cls.drawn(book))
+        judged = book.once(_judged)
         if judged is not None and judged.wrong:
             context = {"judged": judged, "mistakes": verdicts.mistakes(judged.wrong, book)}
             yield OwnPage("mistakes.md", f"{book.name}: mistakes", "Mistakes", "mistakes", context)
@@ -165,7 +172,7 @@ class GradCam(Section[CamFacts, None]):
     @classmethod
     def verdict(cls, book: Book) -> Iterable[str]:
         """How many pictures it got right, where their true class is known."""
-        judged = verdicts.judged(cls.drawn(book))
+        judged = book.once(_judged)
         if judged is not None:
             pictures = "picture" if judged.all == 1 else "pictures"
             yield f"classifies {judged.right} of {judged.all} {pictures} of known class correctly"
@@ -173,7 +180,7 @@ class GradCam(Section[CamFacts, None]):
     @classmethod
     def cells(cls, book: Book) -> Iterable[Cell]:
         """How many pictures it got right, where their true class is known."""
-        judged = verdicts.judged(cls.drawn(book))
+        judged = book.once(_judged)
         if judged is not None:
             yield Cell("Accuracy", judged.right / judged.all, f"{judged.right / judged.all:.0%} of {judged.all}")
 
@@ -192,7 +199,7 @@ class GradCam(Section[CamFacts, None]):
     @classmethod
     def face(cls, book: Book, sample: str) -> ShownFigure | None:
         """The picture with the evidence for what it was taken for."""
-        own = next((one for one in cls.drawn(book) if one.sample == sample), None)
+        own = next(iter(cls.drawn_of(book, sample)), None)
         return own.figures.get("overlay0") if own is not None else None
 
     @classmethod

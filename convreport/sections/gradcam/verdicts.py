@@ -81,22 +81,21 @@ def named(drawn: Drawn) -> dict[int, Answer]:
     return found
 
 
-def of_class(drawn: Drawn, index: int) -> list[OfClass]:
-    """The pictures that were predicted as a class or are of it, the surest first."""
-    found = []
+def by_class(drawn: Drawn) -> dict[int, list[OfClass]]:
+    """Of each class the pictures that were predicted as it or are of it, the surest first."""
+    found: dict[int, list[OfClass]] = {}
     for one in drawn:
         facts = one.facts
         truth = facts.truth.index if facts.truth is not None else None
-        if index in (facts.top[0].index, truth):
+        said = facts.top[0]
+        for index in dict.fromkeys([said.index, *([] if truth is None else [truth])]):
             place = facts.place_of(index)
             overlay = None if place is None else one.figures[f"overlay{place}"]
-            predicted = facts.top[0].index == index
-            found.append(
-                OfClass(
-                    one.sample or "", facts.measure, facts.answer_of(index), overlay, predicted, truth, facts.top[0]
-                )
+            seen = OfClass(
+                one.sample or "", facts.measure, facts.answer_of(index), overlay, said.index == index, truth, said
             )
-    return sorted(found, key=lambda one: -one.answer.probability)
+            found.setdefault(index, []).append(seen)
+    return {index: sorted(some, key=lambda one: -one.answer.probability) for index, some in found.items()}
 
 
 def lost(now: Book, drawn: Drawn, before: Book, earlier: Drawn) -> Result:
