@@ -41,6 +41,14 @@ def test_gray_too(mode):
     assert models.network(with_statistics(mode, 1)).card.preprocessing.mode == mode
 
 
+@pytest.mark.filterwarnings("error:Mean of empty slice:RuntimeWarning")
+@pytest.mark.parametrize("variance", [np.nan, 0.0, 1e-12])
+def test_statistics_that_tell_nothing_are_no_evidence(variance):
+    model = with_statistics("rescale")
+    model.get_layer("norm").moving_variance.assign(np.full(12, variance))
+    assert "remembers from training" not in models.network(model).card.preprocessing.why
+
+
 def test_what_the_model_does_itself_is_not_done_twice():
     for kind, words in (
         ("rescaled_inside", "Rescaling"),

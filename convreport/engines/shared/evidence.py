@@ -124,12 +124,14 @@ def _by_normalization(witness: Witness, fed: Mapping[str, Array]) -> Preprocessi
     expected, deviation = norm.mean.astype(np.float64), np.sqrt(norm.variance.astype(np.float64))
     if (expected == 0).all() and (deviation == 1).all():
         return None  # never trained
+    alive = deviation > 1e-4
+    if not alive.any():
+        return None  # nothing, or nothing that is a number, was remembered
     errors = {}
     for name, pictures in fed.items():
         maps = witness.maps(norm.source, pictures) if norm.source else pictures
         if maps is None or maps.shape[-1] != len(expected):
             return None
-        alive = deviation > 1e-4
         spread = np.maximum(maps.std((0, 1, 2))[alive], 1e-9) / deviation[alive]
         shift = (maps.mean((0, 1, 2)) - expected)[alive] / deviation[alive]
         errors[name] = float(np.abs(np.log(spread)).mean() + np.abs(shift).mean())
