@@ -30,6 +30,7 @@ COLUMNS = 8
 TOP = 32  # units a layer where nothing is said
 PICTURES = 100  # at most: more would be looked at in the atlas
 MANY, SAMPLED = 40, 8  # layers: of more than so many a few are measured first
+SURELY = 1.1  # times the limit: what is foreseen to be larger is not tried
 LARGEST = 128  # pixels of a tile
 LIMIT = 25_000_000  # bytes: what review tools and comments take
 
@@ -55,28 +56,37 @@ def ladder(top: int) -> Iterator[Measure]:
 def one_file(atlas: Atlas, book: Book, *, top: int = TOP, limit: int = LIMIT, templates: Path | None = None) -> bytes:
     """The report of one model as UTF-8 HTML of at most `limit` bytes; UsageError if not even the smallest fits."""
     media = Media(atlas.docs / book.slug)
-    smallest = 0
-    steps = list(ladder(top))
-    first = next((place for place, one in enumerate(steps) if not _far_above(limit, media, book, one)), -1)
-    for measure in steps[first:]:
-        text = _rendered(atlas, media, book, measure, top, templates).encode()
-        if len(text) <= limit:
+    asked = min(top, _most_units(book))
+    steps = list(ladder(asked))
+    size = beside = 0  # bytes: of what was tried last, and what of it was not foreseen
+    for measure in steps:
+        foreseen = _foreseen(media, book, measure)
+        if foreseen and foreseen + beside > SURELY * limit and measure is not steps[-1]:
+            continue
+        text = _rendered(atlas, media, book, measure, asked, templates).encode()
+        size, beside = len(text), len(text) - foreseen
+        if size <= limit:
             return text
-        smallest = len(text)
     raise UsageError(
-        f"The smallest report of {book.name} has {smallest / 1e6:.1f} MB, more than {limit / 1e6:g}.",
+        f"The smallest report of {book.name} has {size / 1e6:.1f} MB, more than {limit / 1e6:g}.",
         "Allow more with --max-mb, or build with fewer pictures or layers.",
     )
 
 
-def _far_above(limit: int, media: Media, book: Book, measure: Measure) -> bool:
-    """Would the sheets of very many layers alone be far too large? A few of them tell: all, at every measure, take minutes."""
+def _most_units(book: Book) -> int:
+    """Of how many units the layer with most of them has tiles; at least one."""
+    sheets = [sheet for chapter in book.sections for sheet in chapter.sheets]
+    return max((sum(len(file.units) for file in sheet.files) for sheet in sheets), default=1)
+
+
+def _foreseen(media: Media, book: Book, measure: Measure) -> int:
+    """Bytes of the sheets of very many layers, from those of a few: all, at every measure, take minutes. Of few layers 0."""
     paths = _with_tiles(book)
     if len(paths) <= MANY:
-        return False
+        return 0
     some = paths[:: len(paths) // SAMPLED][:SAMPLED]
     size = sum(len(sheet["source"]) for path in some for sheet in _layer(media, book, path, measure)["sheets"])
-    return size * len(paths) / len(some) > 1.5 * limit
+    return size * len(paths) // len(some)
 
 
 def lay(atlas: Atlas, books: Sequence[Book], templates: Path | None) -> tuple[dict[str, int], list[str]]:

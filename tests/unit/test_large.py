@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from convreport.book.values import Sheet, SheetFile
+from convreport.core.base.errors import UsageError
 from convreport.core.pictures import pixels
 from convreport.sections import together
 from convreport.share import media, report
@@ -56,15 +58,42 @@ def test_drawings_and_failures_are_found_by_what_they_are_about():
     assert "c" not in chapter.of_sample
 
 
-@pytest.mark.parametrize(
-    ("layers", "bytes_", "above", "asked"), [(40, 10**9, False, 0), (80, 10, False, 8), (80, 10**6, True, 8)]
-)
-def test_of_very_many_layers_a_few_tell_which_measure_of_the_report_can_fit(monkeypatch, layers, bytes_, above, asked):
-    seen = []
-    monkeypatch.setattr(report, "_with_tiles", lambda book: [f"x{place}" for place in range(layers)])
+def many_layers(monkeypatch, count, a_layer):
+    """A report of so many layers, whose sheets have `a_layer(measure)` bytes each, and 1 MB beside them; what it renders."""
+    rendered = []
+    monkeypatch.setattr(report, "Media", lambda folder: None)
+    monkeypatch.setattr(report, "_most_units", lambda book: 32)
+    monkeypatch.setattr(report, "_with_tiles", lambda book: [f"x{place}" for place in range(count)])
     monkeypatch.setattr(
-        report, "_layer", lambda media, book, path, measure: seen.append(path) or {"sheets": [{"source": "x" * bytes_}]}
+        report, "_layer", lambda media, book, path, measure: {"sheets": [{"source": "x" * a_layer(measure)}]}
     )
-    measure = report.Measure(32, report.LARGEST, 360)
-    assert report._far_above(report.LIMIT, None, None, measure) is above
-    assert len(set(seen)) == asked
+
+    def render(atlas, media, book, measure, *words):
+        rendered.append(measure)
+        return "x" * (10**6 + count * a_layer(measure))
+
+    monkeypatch.setattr(report, "_rendered", render)
+    return rendered
+
+
+def test_of_very_many_layers_a_few_tell_which_measure_of_the_report_can_fit(monkeypatch, tmp_path):
+    atlas, book = SimpleNamespace(docs=tmp_path), books.book()
+    rendered = many_layers(monkeypatch, 80, lambda measure: measure.top * measure.tile * 10)
+    text = report.one_file(atlas, book, limit=2_000_000)
+    assert len(text) <= 2_000_000 and rendered[-1].top == 16
+    assert len(rendered) <= 2  # of five that are larger
+    rendered = many_layers(monkeypatch, 40, lambda measure: measure.top * measure.tile * 20)
+    report.one_file(atlas, book, limit=2_000_000)
+    assert [one.tile for one in rendered] == [128, 112, 96, 80, 64, 64]  # of few layers all are tried
+    rendered = many_layers(monkeypatch, 80, lambda measure: 10**6)
+    with pytest.raises(UsageError, match=r"has 81\.0 MB"):
+        report.one_file(atlas, book, limit=2_000_000)
+    assert len(rendered) == 1
+
+
+def test_measures_that_would_leave_out_no_unit_are_not_tried(monkeypatch, tmp_path):
+    rendered = many_layers(monkeypatch, 3, lambda measure: 10**6)
+    monkeypatch.setattr(report, "_most_units", lambda book: 2)
+    with pytest.raises(UsageError):
+        report.one_file(SimpleNamespace(docs=tmp_path), books.book(), limit=1000)
+    assert [one.top for one in rendered] == [2, 2, 2, 2, 2, 1]
