@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from typer.testing import CliRunner
+from tests.command import run
 
 LIMIT = 60  # seconds a case may take
 CODES = {0, 1, 2, 3, 4, 5, 6, 130}  # the documented ones
@@ -95,11 +95,9 @@ def limited():
 
 def command(*words, codes=CODES):
     """Run a command of convreport in this process: (exit code, what it said, what is wrong with that)."""
-    from convreport.cli.app import app
-
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
-        done = CliRunner().invoke(app, [str(word) for word in words])
+        done = run(*words)
     _codes[done.exit_code] += 1
     said = done.stderr.strip()
     return done.exit_code, done.stdout + said, judged(done, said, caught, codes)

@@ -10,7 +10,7 @@ from convreport.core.base.errors import ModelError, UsageError
 from convreport.engines.keras.load import load
 from convreport.engines.request import Request
 from tests import models
-from tests.unit.test_cli import refused, run
+from tests.command import refused, run
 from tests.zoo import ZOO
 
 

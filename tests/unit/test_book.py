@@ -20,7 +20,7 @@ from convreport.core.base.errors import UsageError
 from convreport.core.network.card import Field
 from convreport.sections import kinds
 from tests import books
-from tests.unit.test_cli import run
+from tests.command import run
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +61,7 @@ def test_what_thousands_of_pages_ask_is_sought_once(small_atlas, monkeypatch):
 
 @pytest.mark.parametrize(("words", "title"), [((), "atlas.json"), (("comparison",), "comparison.json")])
 def test_schemas_are_printed(words, title):
-    from typer.testing import CliRunner
-
-    from convreport.cli.app import app
-
-    said = CliRunner().invoke(app, ["schema", *words])
+    said = run("schema", *words)
     assert said.exit_code == 0 and json.loads(said.stdout)["title"].startswith(title)
 
 

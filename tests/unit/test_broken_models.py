@@ -13,7 +13,7 @@ from convreport.engines.keras.load import load
 from convreport.engines.keras.reading import files, probe, trees, weights
 from convreport.engines.request import Request
 from tests import old_keras
-from tests.unit.test_cli import refused, run
+from tests.command import refused, run
 
 SECRET = 4711.0
 

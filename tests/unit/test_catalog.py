@@ -7,7 +7,7 @@ import pytest
 
 from convreport.engines.keras.reading import catalog
 from convreport.engines.keras.reading.catalog import APPLICATIONS
-from tests.unit.test_cli import run
+from tests.command import run
 
 LARGE = 50e6  # parameters; those that take many gigabytes are drawn one after the other
 HEAVY = 5e6  # parameters

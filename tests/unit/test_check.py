@@ -5,17 +5,12 @@ import json
 from xml.etree import ElementTree
 
 import pytest
-from typer.testing import CliRunner
 
 from convreport.audit.check import as_json, as_junit, as_text, check, thresholds
-from convreport.cli.app import app
 from convreport.core.base.errors import UsageError
 from tests import books
 from tests.books import activations, answer, cam, failure, faithful, pattern
-
-
-def run(*words):
-    return CliRunner().invoke(app, [str(word) for word in words])
+from tests.command import run
 
 
 def evidence(**more):

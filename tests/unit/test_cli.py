@@ -6,24 +6,10 @@ import os
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from convreport.cli.app import app
 from convreport.cli.sentences import speak_anyhow
+from tests.command import refused, run
 from tests.conftest import interruptible
-
-
-def run(*words):
-    return CliRunner().invoke(app, [str(word) for word in words])
-
-
-def refused(done, code, message, hint):
-    said = " ".join(done.stderr.split())
-    assert done.exit_code == code, said
-    assert "Traceback" not in said
-    assert said.startswith("error ")
-    assert message in said
-    assert hint in said
 
 
 @pytest.mark.parametrize(

@@ -12,19 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 from convreport.book.folder import Atlas
-from convreport.cli.app import app
 from convreport.core.base.errors import UsageError
 from convreport.sections.shelf import chosen
 from convreport.share.export import export
 from convreport.share.report import ladder, one_file
 from tests import books, models
-
-
-def run(*words):
-    return CliRunner().invoke(app, [str(word) for word in words])
+from tests.command import run
 
 
 @pytest.fixture

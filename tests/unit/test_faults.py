@@ -20,7 +20,7 @@ from convreport.core.drawing.figures import Drawing, Figure
 from convreport.core.drawing.store import Store, pack
 from convreport.core.pictures import samples
 from convreport.site import mkdocs
-from tests.unit.test_cli import refused, run
+from tests.command import refused, run
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"demo": "/x', "[]", "3", '"x"', "\x00"])

@@ -11,7 +11,7 @@ from convreport.engines.keras.load import load
 from convreport.engines.keras.reading import legacy, weights
 from convreport.engines.request import Request
 from tests import old_keras
-from tests.unit.test_cli import run
+from tests.command import run
 
 H5_REPAIRS = {
     "bare_list": (old_keras.small, old_keras.bare_list, "bare list"),

@@ -7,7 +7,7 @@ import pytest
 
 from convreport.builder import forecast
 from convreport.core.drawing.figures import Drawing, Figure, Subject
-from tests.unit.test_cli import refused, run
+from tests.command import refused, run
 
 
 def test_tiles_share_sheets_and_other_pictures_have_files_of_their_own():

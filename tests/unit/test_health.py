@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from convreport.builder import api
-from convreport.cli.app import app
 from convreport.core.survey.health import gated
 from convreport.sections import together
 from convreport.sections.health import Health
 from tests import models
+from tests.command import run
 
 HEALTHY = 6  # units of each layer
 
@@ -116,8 +115,8 @@ def test_health_of_the_summary_and_of_a_check_is_that_of_the_survey(tmp_path):
     model.get_layer("first").set_weights([kernel, bias])
     well = Health.silent(built(model, tmp_path).book)
     assert (well.silent, well.channels, well.pictures) == (1, 2 * HEALTHY, 120)
-    passed = CliRunner().invoke(app, ["check", str(tmp_path / "atlas"), "--max-silent", "10%"])
-    failed = CliRunner().invoke(app, ["check", str(tmp_path / "atlas"), "--max-silent", "5%"])
+    passed = run("check", str(tmp_path / "atlas"), "--max-silent", "10%")
+    failed = run("check", str(tmp_path / "atlas"), "--max-silent", "5%")
     assert (passed.exit_code, failed.exit_code) == (0, 1), passed.stdout + failed.stdout
     assert "1 of 12 channels silent on all 120 pictures" in failed.stdout
 

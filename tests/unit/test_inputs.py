@@ -14,7 +14,7 @@ from convreport.core.pictures.fitting import size_for
 from convreport.engines.keras.load import load
 from convreport.engines.request import Request
 from tests import models
-from tests.unit.test_cli import refused, run
+from tests.command import refused, run
 from tests.zoo import ZOO
 
 # -- pictures of any number of channels

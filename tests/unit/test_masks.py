@@ -6,19 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 from convreport import sections
 from convreport.builder import settings
 from convreport.builder.config import make_plan, plan_of
 from convreport.builder.gallery import gallery
 from convreport.builder.plan import AtHand, Plan
-from convreport.cli.app import app
 from convreport.core.base.errors import ConvreportError, ImageError, UsageError
 from convreport.core.pictures import masks
 from convreport.core.pictures.coco import drawn
 from convreport.core.pictures.concepts import VOID, matched
 from convreport.core.pictures.label_images import names_of
+from tests.command import run
 
 NUMBERS = np.array([[0, 1, 1], [0, 2, 255]], np.uint8)
 
@@ -196,7 +195,7 @@ def test_a_bad_mask_costs_only_its_own_picture(tmp_path):
 
 def test_wrong_words_are_a_sentence_and_a_hint(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(app, ["build", "demo", "--sections", "dissection", "--masks", "nowhere"])
+    done = run("build", "demo", "--sections", "dissection", "--masks", "nowhere")
     assert done.exit_code == 2 and "There is nothing at nowhere." in done.output and "--masks" in done.output
     with pytest.raises(UsageError, match="--masks belongs to pictures of your own") as caught:
         gallery(Plan(masks=tmp_path), (), tmp_path, lambda event: None)

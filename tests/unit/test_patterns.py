@@ -5,18 +5,13 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 from convreport.builder.pipeline import build
 from convreport.builder.plan import Plan
-from convreport.cli.app import app
 from convreport.core.base import amounts, events
 from convreport.core.base.errors import UsageError
 from convreport.sections import configure
-
-
-def run(*words):
-    return CliRunner().invoke(app, [str(word) for word in words])
+from tests.command import run
 
 
 def facts_of(atlas, name="filters"):

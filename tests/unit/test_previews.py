@@ -4,12 +4,11 @@ import re
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 from convreport.book.folder import Atlas
-from convreport.cli.app import app
 from convreport.core.base.errors import UsageError
 from convreport.site import mkdocs
+from tests.command import run
 
 
 def announced(page):
@@ -32,7 +31,7 @@ def test_every_page_announces_its_title_and_a_picture_that_is_there(small_atlas)
 
 
 def test_where_the_site_knows_its_address_pictures_have_whole_ones(atlas_copy):
-    done = CliRunner().invoke(app, ["site", str(atlas_copy), "--site-url", "https://name.github.io/repo"])
+    done = run("site", str(atlas_copy), "--site-url", "https://name.github.io/repo")
     assert done.exit_code == 0, done.output
     found = announced(atlas_copy / "site/demo/index.html")
     assert found["og:image"] == "https://name.github.io/repo/demo/figures/social.jpg"

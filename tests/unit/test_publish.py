@@ -5,18 +5,13 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from typer.testing import CliRunner
 
 from convreport.book.folder import Atlas
-from convreport.cli.app import app
 from convreport.core.base.errors import PublishError
 from convreport.share import publish
+from tests.command import run
 
 WHO = ("-c", "user.name=somebody", "-c", "user.email=some@body.example")
-
-
-def run(*words, **more):
-    return CliRunner().invoke(app, [str(word) for word in words], **more)
 
 
 def git(where, *words):

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from tests import old_keras
-from tests.unit.test_cli import refused, run
+from tests.command import refused, run
 
 
 def with_lambda(folder):

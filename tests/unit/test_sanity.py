@@ -4,13 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from convreport.builder.pipeline import build
 from convreport.builder.plan import Plan
-from convreport.cli.app import app
 from convreport.sections import configure, sanity
 from tests import models
+from tests.command import run
 
 
 def weights(model):
@@ -80,7 +79,7 @@ def test_grad_cam_depends_on_the_weights_and_its_page_says_so(tmp_path):
     page = (tmp_path / "a/docs/demo/sanity.md").read_text("utf-8")
     assert "passed" in page and "**failed**" not in page
     assert "no longer draws the same maps" in (tmp_path / "a/docs/demo/index.md").read_text("utf-8")
-    done = CliRunner().invoke(app, ["check", str(tmp_path / "a"), "--sanity"])
+    done = run("check", str(tmp_path / "a"), "--sanity")
     assert done.exit_code == 0, done.output
 
 
@@ -96,7 +95,7 @@ def test_a_method_that_ignores_the_network_is_found_out(tmp_path, monkeypatch):
     page = (tmp_path / "a/docs/demo/sanity.md").read_text("utf-8")
     assert "**failed**" in page
     assert "so it fails" in (tmp_path / "a/docs/demo/index.md").read_text("utf-8")
-    done = CliRunner().invoke(app, ["check", str(tmp_path / "a"), "--sanity"])
+    done = run("check", str(tmp_path / "a"), "--sanity")
     assert done.exit_code == 1 and "gradcam draws the same maps" in done.stdout
 
 
@@ -105,5 +104,5 @@ def test_without_evidence_sanity_is_an_error(atlas_copy):
     data = json.loads(path.read_bytes())
     data["sections"] = [one for one in data["sections"] if one["name"] != "sanity"]
     path.write_text(json.dumps(data))
-    done = CliRunner().invoke(app, ["check", str(atlas_copy), "--sanity"])
+    done = run("check", str(atlas_copy), "--sanity")
     assert done.exit_code == 1 and "error   max_survivors" in done.stdout

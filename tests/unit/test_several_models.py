@@ -28,7 +28,7 @@ def test_a_second_model_joins_the_atlas_and_a_rebuilt_one_replaces_itself(atlas_
 
 def test_two_sources_of_one_name_are_an_error(atlas_copy, tmp_path):
     from tests import models
-    from tests.unit.test_cli import run
+    from tests.command import run
 
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()

@@ -12,12 +12,10 @@ from dataclasses import fields
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 from convreport.builder import gallery as examples
 from convreport.builder.pipeline import build
 from convreport.builder.plan import Plan
-from convreport.cli.app import app
 from convreport.core.base import events
 from convreport.core.base.errors import ImageError
 from convreport.core.drawing.scope import Scope
@@ -27,6 +25,7 @@ from convreport.core.survey import conduct as survey
 from convreport.core.survey import shards
 from convreport.sections import configure
 from tests import models
+from tests.command import run
 
 
 def files(folder, count, size=(32, 32)):
@@ -260,7 +259,7 @@ def test_a_unit_that_answered_nothing_says_so(tmp_path):
 )
 def test_a_mistake_is_a_sentence(tmp_path, monkeypatch, words, said):
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(app, ["build", "demo", *words])
+    done = run("build", "demo", *words)
     assert done.exit_code in (2, 4) and said in done.stderr, done.stderr
 
 

@@ -7,7 +7,7 @@ from convreport.engines.keras.load import load
 from convreport.engines.keras.reading import weights
 from convreport.engines.request import Request
 from tests import old_keras
-from tests.unit.test_cli import refused, run
+from tests.command import refused, run
 from tests.unit.test_files import answers_alike
 
 

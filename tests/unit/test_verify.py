@@ -6,19 +6,14 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 import convreport
 from convreport.book.folder import Atlas
 from convreport.builder.recall import recall
-from convreport.cli.app import app
 from convreport.core.base.errors import UsageError
 from convreport.sections import configure
 from tests import models
-
-
-def run(*words):
-    return CliRunner().invoke(app, [str(word) for word in words])
+from tests.command import run
 
 
 @pytest.fixture(scope="module")
