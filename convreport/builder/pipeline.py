@@ -82,7 +82,7 @@ def _draw(plan: Plan, atlas: Atlas, pool: hands.Pool, emit: Emit, command: str) 
     studio = Studio(scope, plan, store, pool.hands(plan, atlas, scope, found), emit)
     drawn = draw_within(plan.budget, studio, found.network) if plan.budget else draw_sections(plan.sections, studio)
     with atlas.locked():
-        publishing.publish(atlas, store, scope, plan.sections, drawn, command, settings.published(plan))
+        publishing.publish(atlas, store, scope, plan.sections, drawn, command, settings.published(plan), emit)
         recall.remember(atlas, scope.card.slug, plan)
     return scope.card.slug, count([one for section in drawn for one in section.drawn])
 

@@ -1,9 +1,9 @@
 """Stored figures -> the published files of one model: pictures and sprite sheets."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from convreport.book.values import (
     ShownSample,
 )
 from convreport.core.base.codec import to_json
-from convreport.core.base.files import digest, read_json, write_atomically
+from convreport.core.base.files import digest, digest_bytes, digest_file, read_json, write_atomically
 from convreport.core.base.kinds import FigureKind, Pixels
 from convreport.core.drawing.drawn import Drawn, SectionDrawn
 from convreport.core.drawing.store import Record, Store, StoredFigure
@@ -37,8 +37,20 @@ CONTACT_MARGIN = 5  # pixels between the tiles of a contact sheet, as in the sou
 CHANNEL_TILE, CHANNEL_COLUMNS = 192, 4  # pixels of a channel's tile, and how many a row
 
 
+@dataclass(frozen=True)
+class Job:
+    """A file that is to be published, and of what it is."""
+
+    file: str
+    content: str
+    make: Callable[[], bytes]
+
+
 class Press:
-    """Turns stored figures into the published files of one model; writes only what changed."""
+    """Turns stored figures into the published files of one model; writes only what changed.
+
+    `mended` are the files that somebody or something else had changed.
+    """
 
     def __init__(
         self, atlas: Atlas, slug: str, store: Store, slugs: Mapping[str, str], *, everything: bool = False
@@ -47,10 +59,11 @@ class Press:
         self._folder = atlas.docs / slug
         self._store = store
         self._memory = atlas.cache / f"published-{slug}.json"
-        self._before: dict[str, str] = read_json(self._memory)
+        self._before: dict[str, Any] = read_json(self._memory)  # file -> [of what it is, digest of its bytes]
         self._everything = everything
-        self._now: dict[str, str] = {}
-        self._jobs: list[tuple[str, Any]] = []
+        self._now: dict[str, Any] = {}
+        self._jobs: list[Job] = []
+        self.mended: list[str] = []
 
     def chapter(self, kind: type[Section[Any, Any]], drawn: SectionDrawn) -> Chapter[Any, Any]:
         """What a section drew, and sprite sheets of what belongs to units; its highlights are not among them yet."""
@@ -123,25 +136,25 @@ class Press:
     def finish(self) -> int:
         """Write what changed, delete what we published before and no longer do; how many files were written."""
         with ThreadPoolExecutor() as pool:  # the encoders release the interpreter
-            written = list(pool.map(self._write, self._jobs))
+            for job, written in zip(self._jobs, pool.map(self._write, self._jobs), strict=True):
+                self._now[job.file] = [job.content, written]
         for file in set(self._before) - set(self._now):
             (self._folder / file).unlink(missing_ok=True)
         if self._before != self._now:
             write_atomically(self._memory, json.dumps(self._now).encode())
-        return len(written)
+        return len(self._jobs)
 
     def compared(self) -> tuple[int, list[tuple[str, str]]]:
         """How many files there are to publish, and (file, how it differs) of those that lie there otherwise."""
         with ThreadPoolExecutor() as pool:
             found = list(pool.map(self._compare, self._jobs))
-        return len(found), [(file, why) for (file, _), why in zip(self._jobs, found, strict=True) if why]
+        return len(found), [(job.file, why) for job, why in zip(self._jobs, found, strict=True) if why]
 
-    def _compare(self, job: tuple[str, Any]) -> str:
+    def _compare(self, job: Job) -> str:
         """How a published file differs from what would be published now; nothing if only another encoder was at work."""
-        file, make = job
         try:
-            there = (self._folder / file).read_bytes()
-            if there == (made := make()) or pixels.nearly_same(there, made):
+            there = (self._folder / job.file).read_bytes()
+            if there == (made := job.make()) or pixels.nearly_same(there, made):
                 return ""
             return "it is not the picture that was drawn"
         except OSError:
@@ -151,16 +164,24 @@ class Press:
         """Nothing of this model is published any more."""
         self._memory.unlink(missing_ok=True)
 
-    def _write(self, job: tuple[str, Any]) -> None:
-        file, make = job
-        write_atomically(self._folder / file, make())
+    def _write(self, job: Job) -> str:
+        """Publish a file; the digest of its bytes."""
+        data = job.make()
+        write_atomically(self._folder / job.file, data)
+        return digest_bytes(data)
 
-    def _file(self, file: str, content: str, make: Any) -> None:
-        """Publish `make()` as `file`, unless the same content already stands there."""
+    def _file(self, file: str, content: str, make: Callable[[], bytes]) -> None:
+        """Publish `make()` as `file`, unless the same content already stands there, as it was written."""
         content = f"{__version__} {ENCODING} {content}"  # another version may encode in another way
-        self._now[file] = content
-        if self._everything or self._before.get(file) != content or not (self._folder / file).is_file():
-            self._jobs.append((file, make))
+        before, path = self._before.get(file), self._folder / file
+        known = isinstance(before, list) and before[:1] == [content] and path.is_file()
+        if known and not self._everything and before == [content, digest_file(path)]:
+            self._now[file] = before
+            return
+        if known:
+            self.mended.append(file)
+        self._now[file] = None
+        self._jobs.append(Job(file, content, make))
 
     def _drawing(self, kind: type[Section[Any, Any]], drawn: Drawn, record: Record) -> Drawing[Any]:
         subject = drawn.subject

@@ -12,6 +12,7 @@ from convreport.book.reader import FILE
 from convreport.book.schema import schema
 from convreport.book.values import FORMAT, Book, ExampleSet, Made
 from convreport.builder.press import Press, layer_slugs
+from convreport.core.base.events import Emit, Warned
 from convreport.core.drawing.drawn import SectionDrawn
 from convreport.core.drawing.scope import Scope
 from convreport.core.drawing.store import Store
@@ -31,8 +32,12 @@ def publish(
     drawn: Sequence[SectionDrawn],
     command: str,
     settings: Mapping[str, Any],
+    emit: Emit,
 ) -> Book:
-    """Figures to docs/, and atlas.json with them: the contract from which pages, site and exports are made."""
+    """Figures to docs/, and atlas.json with them: the contract from which pages, site and exports are made.
+
+    Pictures that were changed since they were published are published again, which is told.
+    """
     card = scope.card
     press = Press(atlas, card.slug, store, layer_slugs([layer.path for layer in card.layers]))
     by_name = {one.name: one for one in drawn}
@@ -54,7 +59,17 @@ def publish(
         made=Made(command, settings, __version__, platform.python_version(), versions(card.engine)),
     )
     press.finish()
+    if press.mended:
+        emit(Warned(*_said_of(card.slug, press.mended)))
     return writer.write(atlas.docs / card.slug, book, kinds, published_schema())
+
+
+def _said_of(slug: str, changed: Sequence[str]) -> tuple[str, str]:
+    more = len(changed) - 1
+    others = (
+        f" and {more:,} more had been changed or damaged and are" if more else " had been changed or damaged and is"
+    )
+    return f"docs/{slug}/{changed[0]}{others} published again.", "Pictures of your own are left alone in docs/notes."
 
 
 def published_schema() -> dict[str, Any]:

@@ -33,6 +33,7 @@ app = typer.Typer(
 
 def main() -> None:
     """The command `convreport`."""
+    speak_anyhow()
     with sentences():
         try:
             app()
@@ -44,7 +45,6 @@ def main() -> None:
 def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
-    speak_anyhow()
     find_modules_here()
     if version:
         print(f"convreport {__version__}")

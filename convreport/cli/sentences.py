@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from convreport.core.base.errors import INTERRUPTED, ConvreportError, UsageError
 
@@ -45,17 +46,20 @@ def sentences() -> Iterator[None]:
 
 
 def speak_anyhow() -> None:
-    """Letters that the terminal does not know, or that are none (bytes of a file's name), are said as their numbers."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+    """Where the standard streams are closed, nobody is spoken to; letters that a terminal does not know, or that are none
+    (bytes of a file's name), are said as their numbers.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (for as long as we run)
+        elif isinstance(stream := getattr(sys, name), io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def flush() -> None:
     """What was said goes out now: where it cannot, that is a sentence, and nothing the interpreter complains of when it ends."""
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if error.errno != errno.EPIPE:  # nobody reads on: `convreport models | head`

@@ -164,7 +164,7 @@ def deep(count, out):
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.bench.load")
     parser.add_argument("atlas", type=Path)
-    parser.add_argument("case", nargs="*", choices=list(CASES), default=list(CASES))
+    parser.add_argument("case", nargs="*", choices=[[], *CASES], help="all of them where none is named")
     parser.add_argument("--only", type=int, help="of each case the one at this place alone")
     parser.add_argument("--keep", type=Path, help="leave the last atlas in this folder")
     parser.add_argument("--deep", type=int, help="instead build, from nothing, an atlas of a network of so many layers")
@@ -174,7 +174,7 @@ def main():
         return
     print("| added | pages | report, s | pages, s | MkDocs, s | ms a page | peak, MB | of MkDocs | site, MB | files |")
     print("|---|" + "--:|" * 9)
-    for case in said.case:
+    for case in said.case or CASES:
         for sizes in CASES[case] if said.only is None else (CASES[case][said.only],):
             with tempfile.TemporaryDirectory() as folder:
                 out = said.keep or Path(folder) / "atlas"

@@ -141,7 +141,7 @@ def store(base, rng, folder):
     for _ in range(12):  # each names, and deletes, one damaged picture
         if build(atlas)[0] == 0:
             break
-    return whole_again(atlas, base) if code else None
+    return whole_again(atlas, base) if code else unlike(atlas, base)
 
 
 def times(base, rng, folder):

@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -148,6 +150,14 @@ def test_letters_that_a_terminal_does_not_know_are_said_as_numbers(monkeypatch):
     speak_anyhow()
     print(os.fsdecode(b"caf\xc3\xa9\xff.keras"), flush=True)
     assert said.getvalue() == b"caf\\xe9\\udcff.keras\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell closes the streams")
+def test_where_the_standard_streams_are_closed_the_work_is_done(atlas_copy):
+    words = [sys.executable, "-m", "convreport", "remove", "demo", str(atlas_copy)]
+    done = subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *words], check=False)
+    assert done.returncode == 0
+    assert not (atlas_copy / "docs/demo/atlas.json").exists()
 
 
 def test_version():

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from convreport.book.folder import Atlas
-from convreport.builder import pipeline
+from convreport.builder import pipeline, publishing
+from convreport.builder.press import Press
 from convreport.core.base import files
 from convreport.core.base.errors import SiteError, UsageError
 from convreport.core.drawing.figures import Drawing, Figure
@@ -48,6 +49,28 @@ def test_caches_cut_in_half_cost_no_more_than_time(names, atlas_copy):
         done = run("verify", atlas_copy, "--sample", 0) if "plan-demo.json" in names else None
         if done is not None:
             refused(done, 2, "does not say how demo was built", "Run its build again")
+
+
+def test_a_published_picture_that_was_changed_is_published_again_and_told(tmp_path):
+    atlas = Atlas.open(tmp_path / "a", create=True)
+    shown = samples.natural(2).samples
+
+    def published():
+        press = Press(atlas, "demo", Store(atlas.cache), {})
+        files = [atlas.docs / "demo" / press.sample(one).file for one in shown]
+        return press.finish(), press.mended, files
+
+    written, mended, files = published()
+    whole = [file.read_bytes() for file in files]
+    assert (written, mended) == (2, []) and published()[:2] == (0, [])
+    files[0].write_bytes(whole[1])  # a picture, but of something else
+    written, mended, _ = published()
+    assert written == 1 and [atlas.docs / "demo" / one for one in mended] == [files[0]]
+    assert [file.read_bytes() for file in files] == whole
+    files[1].unlink()
+    assert published()[:2] == (1, []) and published()[0] == 0
+    said = publishing._said_of("demo", ["figures/a.webp", "figures/b.webp", "figures/c.webp"])[0]
+    assert said == "docs/demo/figures/a.webp and 2 more had been changed or damaged and are published again."
 
 
 def spoilt(change):

@@ -24,6 +24,11 @@ def digest_file(path: Path) -> str:
     return state.hexdigest()
 
 
+def digest_bytes(data: bytes) -> str:
+    """The digest of a file that has these bytes."""
+    return blake2b(data, digest_size=16).hexdigest()
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """All of the file or nothing of it, whoever kills or races us."""
     path.parent.mkdir(parents=True, exist_ok=True)
