@@ -9,7 +9,9 @@ import pytest
 
 from convreport.book.values import Sheet, SheetFile
 from convreport.core.base.errors import UsageError
+from convreport.core.network.circuits import Circuits
 from convreport.core.pictures import pixels
+from convreport.core.survey.health import gated
 from convreport.sections import together
 from convreport.share import media, report
 from tests import books
@@ -97,3 +99,45 @@ def test_measures_that_would_leave_out_no_unit_are_not_tried(monkeypatch, tmp_pa
     with pytest.raises(UsageError):
         report.one_file(SimpleNamespace(docs=tmp_path), books.book(), limit=1000)
     assert [one.top for one in rendered] == [2, 2, 2, 2, 2, 1]
+
+
+def very_deep(blocks):
+    """The card of a residual network of so many convolutions, each added to the sum of those before it."""
+    first = books.card(layers=("conv0",)).layers[0]
+    made = [dataclasses.replace(first, activation="linear")]
+    total = "conv0"
+    for place in range(1, blocks):
+        relu, conv, add = f"relu{place}", f"conv{place}", f"add{place}"
+        made += [
+            dataclasses.replace(first, path=relu, kind="ReLU", inputs=(total,)),
+            dataclasses.replace(first, path=conv, activation="linear", inputs=(relu,)),
+            dataclasses.replace(first, path=add, kind="Add", activation="linear", inputs=(total, conv)),
+        ]
+        total = add
+    made.append(dataclasses.replace(first, path="last", kind="MaxPooling2D", activation=None, inputs=(total,)))
+    return dataclasses.replace(books.card(), layers=tuple(made))
+
+
+def test_a_network_deeper_than_python_recurses_is_followed_to_its_start():
+    card = very_deep(1100)
+    assert len(Circuits(card).made_by("last", 3)) == 1100
+    assert not gated(card, "last")
+    rectified = [
+        dataclasses.replace(one, activation="relu") if one.path.startswith("conv") else one for one in card.layers
+    ]
+    assert gated(dataclasses.replace(card, layers=tuple(rectified)), "last")
+
+
+def test_layers_that_are_added_to_themselves_many_times_over_are_looked_at_once():
+    first = books.card(layers=("conv",)).layers[0]
+    made = [first]
+    for place in range(60):  # 2 to the power of 60 ways from the last to the first
+        below = made[-1].path
+        made += [
+            dataclasses.replace(first, path=f"one{place}", kind="Dropout", activation=None, inputs=(below,)),
+            dataclasses.replace(first, path=f"two{place}", kind="Dropout", activation=None, inputs=(below,)),
+            dataclasses.replace(
+                first, path=f"add{place}", kind="Add", activation=None, inputs=(f"one{place}", f"two{place}")
+            ),
+        ]
+    assert gated(dataclasses.replace(books.card(), layers=tuple(made)), made[-1].path)

@@ -37,6 +37,8 @@ class Circuits:
     def __init__(self, card: ModelCard) -> None:
         self._layers = {layer.path: layer for layer in card.layers}
         self._runs = cache(self._traced)
+        for layer in card.layers:  # in their order, so that of a thousand each asks only the one before it
+            self._runs(layer.path)
         self.mixing = [layer for layer in card.layers if layer.kind in MIXING and layer.units]
 
     def made_by(self, path: str, unit: int) -> list[tuple[str, int]]:

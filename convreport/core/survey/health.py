@@ -25,15 +25,20 @@ def gated(card: ModelCard, path: str) -> bool:
     """Does a value above zero here mean that a unit answers? So it is behind a ReLU or its like, and poolings, sums and
     concatenations of such.
     """
-    layer = card.layer(path)
-    if layer.activation in RELU_LIKE or layer.kind in RELU_LIKE_LAYERS:
-        return True
-    if layer.activation not in (None, "linear"):
-        return False
-    if is_pooling(layer) or layer.kind in KEEPING or layer.kind in JOINING:
-        known = {one.path for one in card.layers}
-        return bool(layer.inputs) and all(one in known and gated(card, one) for one in layer.inputs)
-    return False
+    layers = {layer.path: layer for layer in card.layers}
+    waiting, seen = [path], set()
+    while waiting:  # no recursion: a network may have a thousand layers that add to each other
+        layer = layers.get(waiting.pop())
+        if layer is None:
+            return False
+        if layer.path in seen or layer.activation in RELU_LIKE or layer.kind in RELU_LIKE_LAYERS:
+            continue
+        hands_on = is_pooling(layer) or layer.kind in KEEPING or layer.kind in JOINING
+        if layer.activation not in (None, "linear") or not hands_on or not layer.inputs:
+            return False
+        seen.add(layer.path)
+        waiting += layer.inputs
+    return True
 
 
 @dataclass(frozen=True)
