@@ -15,6 +15,17 @@ def test_standardize_puts_the_mean_at_128_and_clips_at_two_deviations():
     assert pixels.standardize(outlier)[0, 0, 0] == 255
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("times", [1e-38, 1e-20, 1e20, 1e38])
+def test_maps_of_huge_or_tiny_numbers_look_as_any_others(times):
+    maps = np.random.default_rng(0).normal(size=(2, 6, 6)).clip(-3, 3).astype(np.float32)
+    extreme = maps * np.array([times, 1], np.float32)[:, None, None]
+    for scaled in (pixels.standardize, pixels.stretch):
+        usual, found = scaled(maps).astype(int), scaled(extreme).astype(int)
+        assert np.abs(usual - found).max() <= 1
+        assert (usual[1] == found[1]).all()
+
+
 def test_a_constant_map_is_flat_in_both_scalings():
     flat = np.full((1, 3, 3), 7.0, np.float32)
     assert (pixels.standardize(flat) == 128).all()

@@ -51,7 +51,7 @@ def heatmap(
 
 def _by_masks(net: Network, planes: Array, activation: Array, index: int, *, raw: bool) -> Array:
     """Score-CAM: the picture is shown once a channel, dimmed to nothing wherever the channel is at its least."""
-    varying = np.argsort(-activation.std((0, 1)), kind="stable")[:MOST_MASKS]
+    varying = np.argsort(-activation.std((0, 1), dtype=np.float64), kind="stable")[:MOST_MASKS]
     some = activation[..., varying]
     large = np.stack([pixels.resize(some[..., place], *planes.shape[:2]) for place in range(some.shape[2])])
     low, high = large.min((1, 2), keepdims=True), large.max((1, 2), keepdims=True)

@@ -8,6 +8,7 @@ from PIL import Image
 
 from convreport.core.base.kinds import Array, FigureKind, Pixels
 
+BOUND = 1e15  # whose squares float32 can add up
 SEEN = 224  # pixels: to about this small pictures are enlarged
 PUBLISHED = 448  # pixels: the longest side of a published photo and of what lies over it
 
@@ -17,14 +18,23 @@ def standardize(maps: Array) -> Pixels:
 
     This is the scaling of Chollet, Deep Learning with Python, listing 5.30. A constant map has no deviation: it is 128.
     """
+    maps = _in_bounds(maps)
     mean = maps.mean((1, 2), keepdims=True)
     deviation = maps.std((1, 2), keepdims=True)
     centred = np.divide(maps - mean, deviation, out=np.zeros_like(maps), where=deviation > 0)
     return np.clip(centred * 64 + 128, 0, 255).astype(np.uint8)
 
 
+def _in_bounds(maps: Array) -> Array:
+    """Maps (n, h, w), each whose numbers are so large or small that float32 has no room for their squares in 0..1 or so."""
+    largest = np.abs(maps).max((1, 2), keepdims=True, initial=0)
+    beyond = np.isfinite(largest) & (largest > 0) & ((largest > BOUND) | (largest < 1 / BOUND))
+    return maps / np.where(beyond, largest, 1).astype(maps.dtype) if beyond.any() else maps
+
+
 def stretch(maps: Array) -> Pixels:
     """Feature maps (n, h, w) -> uint8, each from its own minimum (0) to its own maximum (255)."""
+    maps = _in_bounds(maps)
     low, high = maps.min((1, 2), keepdims=True), maps.max((1, 2), keepdims=True)
     share = np.divide(maps - low, high - low, out=np.zeros_like(maps), where=high > low)
     return (share * 255 + 0.5).astype(np.uint8)
