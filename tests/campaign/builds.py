@@ -17,6 +17,7 @@ from tests.campaign.bench import Family, command
 
 WORDS = (
     "--filters", "2", "--layers", "block1*", "--max-images", "1", "--max-examples", "12", "--skip", "faithfulness,sanity",
+    "--preset", "draft", "--class-patterns", "face,wheel",
     "--quiet",
 )  # fmt: skip
 FAULTS = (errno.ENOSPC, errno.EACCES, errno.EIO)
