@@ -14,6 +14,7 @@ from convreport.core.pictures import pixels
 from convreport.core.survey.health import gated
 from convreport.sections import together
 from convreport.share import media, report
+from convreport.site import pages
 from tests import books
 
 
@@ -41,6 +42,15 @@ def test_only_the_sheets_with_wanted_tiles_are_read(tmp_path):
     (tmp_path / "0.webp").unlink()
     found = media.Media(tmp_path).tiles(sheet, {3, 4})
     assert set(found) == {2, 3, 4, 5} and found[3].max() == 60 and found[4].max() == 120
+
+
+@pytest.mark.parametrize(("count", "folded"), [(80, 0), (90, 30), (1000, 940)])
+def test_very_many_pictures_do_not_hide_what_stands_below_them(count, folded):
+    made = pages.compose([books.book(samples=[f"p{place}" for place in range(count)])], None, {})
+    text = next(one.markdown for one in made if one.path.endswith("m/index.md"))
+    shown, _, fold = text.partition(f"<summary>The other {folded} pictures</summary>")
+    assert shown.count("cr-card") - shown.count("cr-cards") == count - folded
+    assert fold.count("cr-card") - fold.count("cr-cards") == folded
 
 
 def test_the_report_says_how_many_pictures_it_leaves_out():
