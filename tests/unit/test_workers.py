@@ -1,7 +1,6 @@
 """Workers: who does which task, what a death costs, what is brought to where no disk is shared, and that nothing differs."""
 
 import json
-import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -178,17 +177,30 @@ def test_of_many_models_one_that_fails_costs_only_itself(given, tmp_path):
 # -- when it pays
 
 
+class Clock:
+    """A clock of the test's own: the machine's would tell of what else it has to do."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+    def process_time(self):
+        return self.now
+
+
 class Told:
-    """Hands that note what they are given."""
+    """Hands that note what they are given, and take their time by a clock."""
 
     width = 1
 
-    def __init__(self, seconds=0.0):
-        self.seconds, self.jobs = seconds, []
+    def __init__(self, clock, seconds=0.0):
+        self.clock, self.seconds, self.jobs = clock, seconds, []
 
     def draw(self, jobs, took):
         for job in jobs:
-            time.sleep(self.seconds)
+            self.clock.now += self.seconds
             self.jobs.append(job)
             took(job)
 
@@ -212,7 +224,9 @@ def test_workers_come_when_they_save_more_than_they_cost(monkeypatch, others, mo
     monkeypatch.setattr(hands, "HIRING", 0.01)
     monkeypatch.setattr(cluster, "cores", lambda: 2)
     monkeypatch.setattr(cluster, "load", lambda: others)
-    alone, crew_, took = Told(seconds), Told(), []
+    clock, took = Clock(), []
+    monkeypatch.setattr(hands, "time", clock)
+    alone, crew_ = Told(clock, seconds), Told(clock)
     growing = hands.Growing(alone, lambda: crew_, most, 0)
     growing.draw([Chore() for _ in range(jobs)], took.append)
     assert len(took) == jobs and bool(crew_.jobs) == hires
