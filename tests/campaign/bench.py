@@ -18,6 +18,17 @@ LIMIT = 60  # seconds a case may take
 CODES = {0, 1, 2, 3, 4, 5, 6, 130}  # the documented ones
 
 
+class Chance(random.Random):
+    """What a case is drawn by; it knows the case's `number`, for families that go through something in order."""
+
+    def __init__(self, seed, number):
+        super().__init__(seed)
+        self.number = number
+
+    def __new__(cls, seed, number):
+        return super().__new__(cls, seed)
+
+
 class HangError(BaseException):
     """A case took longer than the limit."""
 
@@ -65,7 +76,7 @@ def play(family: Family, cases: int, seed: int, only: int | None = None) -> Tall
             started = time.monotonic()
             try:
                 with limited():
-                    problem = family.case(state, random.Random(f"{seed} {number}"), place)
+                    problem = family.case(state, Chance(f"{seed} {number}", number), place)
             except HangError:
                 problem = f"it hangs: more than {LIMIT} s"
             took = time.monotonic() - started

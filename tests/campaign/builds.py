@@ -7,9 +7,11 @@ import atexit
 import errno
 import json
 import os
+import random
 import shutil
 import tempfile
 import time
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +23,7 @@ WORDS = (
     "--quiet",
 )  # fmt: skip
 FAULTS = (errno.ENOSPC, errno.EACCES, errno.EIO)
+STRIDE = 7919  # a prime: a few cases are spread over all writes
 
 
 @cache
@@ -85,36 +88,55 @@ def lose_some(atlas, rng):
         (atlas / "docs/index.md").unlink()
 
 
-def write(base, rng, folder):
-    """One write of a build fails: the disk is full, or says no, or breaks."""
+def prepare_writes(folder):
+    """The atlas, and how many writes a build of its copy makes that has lost some of its drawings."""
+    base = _made()
     atlas = copy_of(base, folder)
-    lose_some(atlas, rng)
-    number, left = rng.choice(FAULTS), [int(10 ** rng.uniform(0, 2.6))]  # a build of that atlas makes some hundreds
-    kinds = {name: getattr(Path, name) for name in ("write_bytes", "replace", "rename", "mkdir", "unlink")}
+    lose_some(atlas, random.Random(0))
+    with failing_write(folder, None, 0) as made:
+        code, said, problem = build(atlas)
+    assert code == 0 and problem is None, said
+    return base, len(made)
 
-    def failing(name):
+
+def write(state, rng, folder):
+    """One write of a build fails: the disk is full, or says no, or breaks. As many cases as there are writes go through all."""
+    base, writes = state
+    atlas = copy_of(base, folder)
+    lose_some(atlas, random.Random(0))
+    place = (rng.number * STRIDE) % writes
+    number = FAULTS[place % len(FAULTS)]
+    with failing_write(folder, number, place) as made:
+        code, said, problem = build(atlas)
+    if problem:
+        return f"{os.strerror(number)} at {made[place:][:1]}: {problem}"
+    if code == 0 and "failed" not in said and (lacking := unlike(atlas, base)):  # it may have been tried again
+        return f"{os.strerror(number)} was swallowed at {made[place:][:1]}: {lacking}"
+    return whole_again(atlas, base)
+
+
+@contextmanager
+def failing_write(folder, number, place):
+    """Where whatever changes a file or folder below `folder` is noted, and the one at `place` fails with that error, if any."""
+    made, kinds = [], {name: getattr(Path, name) for name in ("write_bytes", "replace", "rename", "mkdir", "unlink")}
+
+    def noted(name):
         def write_(self, *words, **more):
-            left[0] -= str(folder) in str(self)
-            if left[0] == -1:
-                left[0] -= 1
-                left.append(str(self.relative_to(folder)))
-                raise OSError(number, os.strerror(number), str(self))
+            if str(folder) in str(self):
+                made.append(f"{name} {self.relative_to(folder)}")
+                if number is not None and len(made) == place + 1:
+                    raise OSError(number, os.strerror(number), str(self))
             return kinds[name](self, *words, **more)
 
         return write_
 
     for name in kinds:
-        setattr(Path, name, failing(name))
+        setattr(Path, name, noted(name))
     try:
-        code, said, problem = build(atlas)
+        yield made
     finally:
         for name, real in kinds.items():
             setattr(Path, name, real)
-    if problem:
-        return f"{os.strerror(number)}: {problem}"
-    if code == 0 and "failed" not in said and (lacking := unlike(atlas, base)):  # it may have been tried again
-        return f"{os.strerror(number)} was swallowed at {left[1:]}: {lacking}"
-    return whole_again(atlas, base)
 
 
 def store(base, rng, folder):
@@ -170,7 +192,7 @@ def older(base, rng, folder):
 
 
 FAMILIES = (
-    Family("writes", prepare, write, few=1, many=2),
+    Family("writes", prepare_writes, write, few=1, many=2),
     Family("store", prepare, store, few=1, many=3),
     Family("clock", prepare, times, few=1, many=1),
     Family("older", prepare, older, few=1, many=1),
