@@ -337,6 +337,19 @@ def test_a_layer_of_more_units_than_there_are_weights_is_refused_before_it_is_ma
     refused(run("layers", file), 3, "a layer says filters = 1000000000", "")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("strides", 2**31), ("strides", [1, 2**63]), ("dilation_rate", -(2**31)), ("strides", 10**400)]
+)
+def test_steps_at_which_tensorflow_would_end_the_process_are_refused(key, value, tmp_path):
+    def far(config):
+        for layer in old_keras.layers_of(config):
+            if layer["class_name"] == "Conv2D":
+                layer["config"][key] = value
+
+    file = old_keras.archive(old_keras.small(), tmp_path / "far.keras", far)
+    refused(run("layers", file), 3, f"far.keras is damaged: a layer says {key} = ", "Copy or save it again")
+
+
 def test_a_vocabulary_on_this_machine_is_not_read(tmp_path):
     def vocabulary(config):
         config["config"]["layers"].append(

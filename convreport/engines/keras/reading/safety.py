@@ -38,6 +38,8 @@ NOT_MODELS = ("utils", "saving", "export", "legacy", "callbacks", "wrappers")
 # Of layers: how many units or cells they have, each of which has a weight of its own.
 SIZES = ("filters", "units", "kernel_size", "input_dim", "output_dim", "depth_multiplier")
 SMALL = 100_000  # so many are no danger, whatever a file holds
+STEPS = ("strides", "dilation_rate", "pool_size", "padding", "cropping", "size", "output_padding")
+FAR = 1_000_000  # pixels
 
 
 def refuse_code(config: Any, file: str, trusted: Sequence[str]) -> None:
@@ -64,9 +66,11 @@ def refuse_code(config: Any, file: str, trusted: Sequence[str]) -> None:
 
 
 def refuse_giants(config: Any, numbers: int, file: str) -> None:
-    """ModelError where a layer says to have more units or cells of a kernel than numbers are stored in the whole file.
+    """ModelError where a layer says to have more units or cells of a kernel than numbers are stored in the whole file, or to
+    go in steps that no picture has room for.
 
-    Keras would first make them all, with random values, and only then find out.
+    Keras would first make all the units, with random values, and only then find out; TensorFlow ends the process where a step
+    is no 32-bit number.
     """
     for node in _nodes(config):
         for key in SIZES:
@@ -78,6 +82,20 @@ def refuse_giants(config: Any, numbers: int, file: str) -> None:
                     f"{file} is damaged: a layer says {key} = {str(said)[:40]}, and the file holds {numbers:,} weights.",
                     "Copy or save it again.",
                 )
+        for key in STEPS:
+            if any(isinstance(side, int) and abs(side) > FAR for side in _flat(node.get(key))):
+                raise ModelError(
+                    f"{file} is damaged: a layer says {key} = {str(node[key])[:40]}, which leads out of any picture.",
+                    "Copy or save it again.",
+                )
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    if isinstance(value, list | tuple):
+        for inner in value:
+            yield from _flat(inner)
+    else:
+        yield value
 
 
 def _allowed(module: str, node: Any, trusted: Sequence[str]) -> bool:
