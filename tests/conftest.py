@@ -128,6 +128,14 @@ def compared(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def saved(tmp_path_factory):
+    """A folder with one small model in every format, m.keras, m.h5, m.weights.h5 and old.h5; not to be changed by a test."""
+    from tests import broken
+
+    return once(tmp_path_factory, "saved", broken.save_all)
+
+
+@pytest.fixture(scope="session")
 def real():
     """The folder of real weights and photos; tests that ask for it are skipped where it is not."""
     folder = os.environ.get("CONVREPORT_REAL")

@@ -174,8 +174,8 @@ class Press:
         """Publish `make()` as `file`, unless the same content already stands there, as it was written."""
         content = f"{__version__} {ENCODING} {content}"  # another version may encode in another way
         before, path = self._before.get(file), self._folder / file
-        known = isinstance(before, list) and before[:1] == [content] and path.is_file()
-        if known and not self._everything and before == [content, digest_file(path)]:
+        known = not self._everything and isinstance(before, list) and before[:1] == [content] and path.is_file()
+        if known and before == [content, digest_file(path)]:
             self._now[file] = before
             return
         if known:

@@ -164,7 +164,9 @@ def deep(count, out):
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.bench.load")
     parser.add_argument("atlas", type=Path)
-    parser.add_argument("case", nargs="*", choices=[[], *CASES], help="all of them where none is named")
+    parser.add_argument(
+        "case", nargs="*", choices=[[], *CASES], metavar="case", help=f"of {', '.join(CASES)}; all where none is named"
+    )
     parser.add_argument("--only", type=int, help="of each case the one at this place alone")
     parser.add_argument("--keep", type=Path, help="leave the last atlas in this folder")
     parser.add_argument("--deep", type=int, help="instead build, from nothing, an atlas of a network of so many layers")

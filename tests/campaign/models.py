@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 
 from tests import old_keras
+from tests.broken import OUTSIDE, first_data_set
 from tests.campaign.bench import Family, command
 
 WRONG = [
@@ -143,8 +144,6 @@ def archives(state, rng, folder):
 
 def trees(state, rng, folder):
     """HDF5: bits, truncation, and data sets that would read another file."""
-    from tests.unit.test_broken_models import OUTSIDE, first_data_set
-
     name = rng.choice([one for one in sorted(state) if one.endswith(".h5")])
     file = folder / "m.h5"
     file.write_bytes(state[name])

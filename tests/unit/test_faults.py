@@ -67,6 +67,8 @@ def test_a_published_picture_that_was_changed_is_published_again_and_told(tmp_pa
     written, mended, _ = published()
     assert written == 1 and [atlas.docs / "demo" / one for one in mended] == [files[0]]
     assert [file.read_bytes() for file in files] == whole
+    every = Press(atlas, "demo", Store(atlas.cache), {}, everything=True)
+    assert [every.sample(one).file for one in shown] and every.mended == []
     files[1].unlink()
     assert published()[:2] == (1, []) and published()[0] == 0
     said = publishing._said_of("demo", ["figures/a.webp", "figures/b.webp", "figures/c.webp"])[0]

@@ -168,24 +168,38 @@ def test_a_changed_head_leaves_the_digests_below_it_alone():
     assert before.digest != after.digest
 
 
-def test_a_layer_that_tells_no_configuration_is_told_by_what_it_keeps():
+def unwritten():
+    """Layers that tell no configuration: one whose arguments cannot be written down, and one that fails to say."""
     import keras
 
     class Curve(keras.layers.Layer):
-        """Raised to a power, bent by a table; what it was made with cannot be written down, so Keras has no configuration."""
-
         def __init__(self, power, table, bend):
             super().__init__(name="curve")
-            self.power, self.table, self.bend = power, table, bend
+            self.power, self.table, self.bend, self.itself = power, table, bend, {}
+            self.itself["again"] = self.itself
 
         def call(self, values):
             return self.bend(values**self.power * self.table)
 
+    class Faulty(Curve):
+        def get_config(self):
+            raise KeyError("power")
+
+    return Curve, Faulty
+
+
+@pytest.mark.parametrize(("kind", "fault"), [(0, NotImplementedError), (1, KeyError)])
+def test_a_layer_that_tells_no_configuration_is_told_by_what_it_keeps(kind, fault):
+    import keras
+
+    made_by = unwritten()[kind]
+
     def digests(power=2, top=1.0, bend=keras.ops.tanh):
         inputs = keras.Input((8, 8, 3))
-        curved = Curve(power, np.array([1.0, 1.0, top], "f4"), bend)(keras.layers.Conv2D(3, 3, name="conv")(inputs))
+        table = np.array([1.0, 1.0, top], "f4")
+        curved = made_by(power, table, bend)(keras.layers.Conv2D(3, 3, name="conv")(inputs))
         made = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(curved))
-        with pytest.raises(NotImplementedError):
+        with pytest.raises(fault):
             made.get_layer("curve").get_config()
         made.get_layer("conv").set_weights([np.ones((3, 3, 3, 3)), np.zeros(3)])
         card = models.network(made).card

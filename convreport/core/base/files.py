@@ -12,7 +12,7 @@ from convreport.core.base.codec import to_json
 def digest(*parts: Any) -> str:
     """A short, stable name for anything JSON can hold."""
     text = json.dumps(to_json(parts), sort_keys=True, separators=(",", ":"))
-    return blake2b(text.encode(), digest_size=16).hexdigest()
+    return digest_bytes(text.encode())
 
 
 def digest_file(path: Path) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from convreport.core.base.errors import ModelError
-from convreport.engines.keras.reading import probe
+from convreport.engines.keras.reading import trial
 
 WEIGHTS = "model.weights.h5"  # of an archive
 OURS = ("config.json", "metadata.json", WEIGHTS)  # of an archive, what is read
@@ -67,7 +67,7 @@ def opened(file: Path) -> Iterator[Any]:
 
 
 def _refuse_traps(file: Path) -> None:
-    if not probe.passes(file, _proportion(file)):
+    if not trial.passes(file, _proportion(file)):
         raise damaged(file)
 
 

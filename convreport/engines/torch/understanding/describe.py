@@ -1,7 +1,6 @@
 """A PyTorch model -> its card: layers, inputs, what it answers, how pictures become its input."""
 
 import dataclasses
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 
 from convreport.core.base.errors import ModelError, UsageError
 from convreport.core.base.files import digest
+from convreport.core.base.provenance import source_of
 from convreport.core.network.card import Label, LayerInfo, ModelCard
 from convreport.core.network.preprocessing import Preprocessing
 from convreport.core.pictures import samples
@@ -161,10 +161,7 @@ def _digest(call: Call, below: Sequence[str]) -> str:
     state = blake2b(repr([call.kind, said, call.trail, *below]).encode(), digest_size=16)
     if call.module:
         if call.own:
-            try:
-                state.update(inspect.getsource(type(call.thing)).encode())
-            except (OSError, TypeError):
-                state.update(type(call.thing).__qualname__.encode())
+            state.update(source_of(type(call.thing)).encode())
         for one in watch.own_tensors(call.thing):
             state.update(one.detach().float().cpu().contiguous().numpy().tobytes())
     return state.hexdigest()

@@ -23,7 +23,8 @@ READY, DONE = "ready", "done"  # what it says
 
 _lock = Lock()
 _passed: set[tuple[str, int, int]] = set()
-_probe: "_Probe | None" = None
+_trial: "_Trial | None" = None
+_in_vain = False  # no process could be started, which is not tried for every file
 
 
 def passes(file: Path, most: int) -> bool:
@@ -37,26 +38,29 @@ def passes(file: Path, most: int) -> bool:
     with _lock:
         if known in _passed:
             return True
-        probe = _running()
-        if probe is not None and not probe.tries(known[0], most, about.st_size / PACE):
+        trial = _running()
+        if trial is not None and not trial.tries(known[0], most, about.st_size / PACE):
             return False
         _passed.add(known)
         return True
 
 
-def _running() -> "_Probe | None":
+def _running() -> "_Trial | None":
     """The process that tries files out, begun anew where the last one fell or belongs to another process."""
-    global _probe
-    if _probe is None or not _probe.lives():
-        _probe = None
+    global _trial, _in_vain
+    if _trial is not None and _trial.lives():
+        return _trial
+    _trial = None
+    if not _in_vain:
         with suppress(OSError):
-            begun = _Probe()
+            begun = _Trial()
             if begun.hears(READY, START):
-                _probe = begun
-    return _probe
+                _trial = begun
+        _in_vain = _trial is None
+    return _trial
 
 
-class _Probe:
+class _Trial:
     """Another process, and what it says. It ends when this one does, however that ends: its standard input is closed then."""
 
     def __init__(self) -> None:
