@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests.tools.order import ByFile, place
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
@@ -28,24 +30,13 @@ def pytest_xdist_auto_num_workers(config):
     return min(cores + 1, 4) if config.option.markexpr == "slow" else min(cores + 2, 6)
 
 
-# Files that take longest, which begin first: no worker is left alone with one at the end.
-LONGEST = (
-    "catalog", "build", "campaign", "wiring", "workers", "foreman", "climbs", "faults", "cli", "inputs", "verify", "patterns",
-    "site", "survey", "api",
-)  # fmt: skip
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
-# Files whose tests share nothing and take long: with `--dist loadgroup` any worker takes the next. Others stay together.
-APART = ("test_catalog.py", "test_models.py")
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at groups
 def pytest_collection_modifyitems(config, items):
-    rank = {f"test_{name}.py": place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
-    for item in items:
-        if item.path.name not in APART:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=place)
     if not config.getoption("--network"):
         skip = pytest.mark.skip(reason="needs --network")
         for item in items:

@@ -15,13 +15,16 @@ from convreport.engines.keras.reading.catalog import APPLICATIONS
 from convreport.engines.request import Request
 
 
-def small_atlas(name, out, **words):
-    """The first two telling layers of an application, two filters each, one picture through all of it, and no class."""
-    shown = layers.telling(load(Request(name, weights="none", top=not words.get("no_top"))).card)[:2]
+def first(card):
+    """The paths of the first two telling layers."""
+    return [layer.path for layer in layers.telling(card)[:2]]
+
+
+def small_atlas(name, out, shown, **words):
+    """Two filters of each of the layers `shown` of an application, one picture through all of it, and no class."""
     return convreport.build(
-        name, weights="none", out=out, layers=[layer.path for layer in shown], filters=2, max_images=1,
-        class_patterns=["none"], **words,
-    )  # fmt: skip
+        name, weights="none", out=out, layers=shown, filters=2, max_images=1, class_patterns=["none"], **words
+    )
 
 
 def main():
@@ -30,7 +33,7 @@ def main():
     for name in names:
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            atlas = small_atlas(name, Path(folder))
+            atlas = small_atlas(name, Path(folder), first(load(Request(name, weights="none")).card))
         verdict = f"{atlas.drawn} drawings" if not atlas.failures else f"failed: {atlas.failures[0]}"
         print(f"| {name} | {verdict} | {time.monotonic() - began:.1f} |", flush=True)
 

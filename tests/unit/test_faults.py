@@ -278,7 +278,8 @@ def test_code_that_tensorflow_generates_goes_into_a_folder_that_the_next_process
         "import os, tempfile\nfrom convreport.engines.keras import runtime\ntf = runtime.tensorflow()\n"
         "@tf.function\ndef f(x):\n    if x > 0:\n        x = x + 1\n    return x\nf(tf.constant(1))\n"
         "from pathlib import Path\n"
-        "print(sorted(p.relative_to(tempfile.gettempdir()).as_posix() for p in Path(tempfile.gettempdir()).rglob('*.py')))\n"
+        "here = Path(tempfile.gettempdir())\n"
+        "print(sorted(path.relative_to(here).as_posix() for path in here.rglob('*.py')), flush=True)\n"
         "os._exit(0)\n"  # as if it were killed
     )
     (tmp_path / "program.txt").write_text(program)  # TensorFlow must be able to read the source

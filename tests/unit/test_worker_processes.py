@@ -21,11 +21,11 @@ def test_a_build_by_processes_is_that_of_one_and_survives_a_kill(tmp_path, convr
         "build",
         "demo",
         "--filters",
-        "8",
+        "4",
         "--max-examples",
-        "300",
+        "96",
         "--max-images",
-        "3",
+        "2",
         "--preset",
         "draft",
         "--json",
@@ -116,18 +116,8 @@ def test_an_ended_build_leaves_no_process_behind(tmp_path, number):
 
     from tests.conftest import interruptible
 
-    command = [
-        sys.executable,
-        "-m",
-        "convreport",
-        "build",
-        "demo",
-        "--json",
-        "--workers",
-        "2",
-        "-o",
-        str(tmp_path / "a"),
-    ]
+    words = ("build", "demo", "--json", "--workers", "2", "-o", str(tmp_path / "a"))
+    command = [sys.executable, "-m", "convreport", *words]
     with interruptible(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             if json.loads(line)["event"] == "Drew":
