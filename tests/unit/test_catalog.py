@@ -9,7 +9,7 @@ from convreport.engines.keras.reading import catalog
 from convreport.engines.keras.reading.catalog import APPLICATIONS
 from tests.command import run
 
-LARGE = 50e6  # parameters; those that take many gigabytes are drawn one after the other, each in a process of its own
+LARGE = 40e6  # parameters; those that take many gigabytes are drawn one after the other, each in a process of its own
 HEAVY = 5e6  # parameters
 
 APPLICATIONS_BY_NAME = {one.name: one for one in APPLICATIONS.values()}
