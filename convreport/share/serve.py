@@ -1,6 +1,7 @@
 """A small web server for looking at an atlas, on this machine only."""
 
 import re
+import sys
 import time
 import webbrowser
 from collections.abc import Callable
@@ -62,9 +63,14 @@ class _Site(SimpleHTTPRequestHandler):
 
 
 class _Server(ThreadingHTTPServer):
-    """Many requests at once wait their turn instead of being turned away."""
+    """Many requests at once wait their turn instead of being turned away; a browser that leaves its page is no trouble."""
 
     request_queue_size = 256
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A traceback for what went wrong here alone."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def serve_forever(atlas: Atlas, port: int, say: Callable[[str], None], *, show: bool = False, host: str = "") -> None:

@@ -2,9 +2,12 @@
 
 import http.server
 import threading
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
+
+from convreport.share.serve import _Server
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -12,14 +15,22 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+@contextmanager
+def serving(folder, handler=Quiet):
+    """The address of a folder, served on a free port of 127.0.0.1."""
+    server = _Server(("127.0.0.1", 0), partial(handler, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 @pytest.fixture(scope="session")
 def served(small_atlas):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(small_atlas / "site")))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving(small_atlas / "site") as address:
+        yield address
 
 
 @pytest.fixture(scope="session", params=["http", pytest.param("file", marks=pytest.mark.slow)])

@@ -1,15 +1,12 @@
 """Very large atlases in Chromium: a layer of 4,096 units shows its first tiles within a second at 9 Mb/s and 60 ms."""
 
-import http.server
-import threading
 import time
-from functools import partial
 
 import pytest
 
 from convreport.builder import pipeline
 from tests.bench import load
-from tests.browser.conftest import Quiet
+from tests.browser.conftest import serving
 
 WITHIN = 1.0  # seconds
 # The reader goes to the units at once; a sheet of tiles, which every page shows until its viewer is there, or a tile is painted.
@@ -33,11 +30,8 @@ def large(small_atlas, tmp_path_factory):
     out.mkdir()
     atlas = load.of_size(small_atlas, out, 1, 4096)
     pipeline.make_site(atlas, None, lambda event: None)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(atlas.site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving(atlas.site) as address:
+        yield address
 
 
 @pytest.mark.slow

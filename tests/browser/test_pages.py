@@ -1,13 +1,10 @@
 """Class pages, the choice of a heatmap's layer, the units that answered most, the missing page, and the one file."""
 
-import http.server
-import threading
-from functools import partial
-
 import pytest
 
 from convreport.share.serve import _Site
 from tests import books
+from tests.browser.conftest import serving
 
 
 def test_a_class_has_its_pattern_and_its_pictures(page, base):
@@ -59,21 +56,15 @@ def test_the_units_that_answered_most_lead_to_their_patterns(page, base, small_a
 
 
 def test_a_missing_page_says_so_wherever_it_was_looked_for(browser, small_atlas):
-    handler = partial(_Site, directory=str(small_atlas / "site"))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with serving(small_atlas / "site", _Site) as address:
         page = browser.new_page()
-        answer = page.goto(f"http://127.0.0.1:{server.server_port}/demo/layers/gone.html")
+        answer = page.goto(f"{address}/demo/layers/gone.html")
         assert answer.status == 404
         page.wait_for_url("**/404.html")
         assert "There is no such page" in page.inner_text("main")
         page.click("text=To the models of this atlas")
         page.wait_for_url("**/index.html")
         page.close()
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_the_viewer_works_in_a_sandboxed_frame(browser, served):

@@ -1,6 +1,8 @@
 """The server that shows an atlas: who is answered, and when."""
 
 import http.client
+import socket
+import struct
 import threading
 from contextlib import contextmanager
 from functools import partial
@@ -63,6 +65,21 @@ def test_two_hundred_requests_at_once_are_all_answered(server):
     for thread in threads:
         thread.join(60)
     assert answers == [200] * 200
+
+
+def test_a_browser_that_leaves_while_it_is_answered_is_no_trouble(tmp_path, capsys, monkeypatch):
+    """It closes the connection after the first bytes, as browsers do with pictures of a page that was left."""
+    (tmp_path / "large.bin").write_bytes(bytes(32 << 20))
+    ended, close = threading.Event(), serve._Server.shutdown_request
+    monkeypatch.setattr(serve._Server, "shutdown_request", lambda *words: (close(*words), ended.set()))
+    with serving(tmp_path) as port:
+        with socket.create_connection(("127.0.0.1", port)) as left:
+            left.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # gone at once
+            left.sendall(b"GET /large.bin HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            assert left.recv(100).startswith(b"HTTP/1.0 200")
+        assert ended.wait(30)
+        assert asked(port, "localhost", "/large.bin") == 200
+    assert capsys.readouterr().err == ""
 
 
 def test_while_a_build_puts_a_new_site_in_the_place_of_the_old_one_requests_wait(tmp_path):
