@@ -244,7 +244,7 @@
     }
     if (units.some((one) => one.detects?.[2])) {
       const iou = (one) => one.detects?.[1] ?? -1;
-      ways.set("detects", ["surest detector first", (one) => (one.detects?.[2] ? `${one.detects[0]} ${one.detects[1].toFixed(2)}` : ""), (a, b) => iou(b) - iou(a)]);
+      ways.set("detects", ["clearest detector first", (one) => (one.detects?.[2] ? `${one.detects[0]} ${one.detects[1].toFixed(2)}` : ""), (a, b) => iou(b) - iou(a)]);
     }
     for (const one of answers) {
       ways.set(`to ${one.slug}`, [`response to ${one.name}`, ({ unit }) => short(one.most[unit]), (a, b) => one.most[b.unit] - one.most[a.unit]]);
