@@ -37,9 +37,11 @@ def _flips(one: Comparison) -> Measured:
     if found is None or not found.pictures:
         return Measured(None, "no decisions were compared")
     if not found.known:
-        return Measured(found.worse, f"{found.flipped} of {found.pictures} decisions changed, no truth is known")
+        return Measured(
+            found.worse, f"{found.flipped} of {found.pictures} decisions changed; no true classes are known"
+        )
     return Measured(
-        found.worse, f"{found.lost} of {found.known} pictures were right and are wrong, {found.gained} the other way"
+        found.worse, f"{found.lost} of {found.known} pictures went from right to wrong, {found.gained} the other way"
     )
 
 
@@ -50,16 +52,16 @@ def _among(one: Comparison) -> int:
 def _drift(one: Comparison) -> Measured:
     largest = one.layers.largest if one.layers is not None else None
     if largest is None or largest.drift is None:
-        return Measured(None, "how far layers drifted was not measured")
+        return Measured(None, "layer drift was not measured")
     return Measured(largest.drift, f"{largest.new} most, with a CKA of {largest.cka:.3f}")
 
 
 def _drop(one: Comparison) -> Measured:
     found = one.decisions
     if found is None or found.drop is None or found.p is None:
-        return Measured(None, "the true class of no picture is known to both")
+        return Measured(None, "no picture has a true class that both know")
     before, now = (right / found.known for right in found.right)
-    sure = "more than chance" if found.p < SURE else "no more than chance may do"
+    sure = "more than chance" if found.p < SURE else "no more than chance"
     return Measured(
         max(found.drop, 0.0), f"{before:.1%} to {now:.1%} of {found.known} pictures, p = {found.p:.2g}: {sure}"
     )
@@ -78,15 +80,15 @@ RULES: Mapping[str, ChangeRule] = {
     rule.name: rule
     for rule in (
         ChangeRule(
-            "max_flips", "Pictures right before and wrong now: a count, or a share below 1, such as 2%. Without a known"
-            " truth: decisions that changed.", _flips, among=_among,
+            "max_flips", "Pictures that were right and are now wrong: a count, or a share below 1, such as 2%. Without known"
+            " classes: decisions that changed.", _flips, among=_among,
         ),
         ChangeRule("max_drift", "1 - CKA of the layer that drifted most, such as 0.1.", _drift),
         ChangeRule(
-            "max_accuracy_drop", "By how much accuracy may fall, such as 1%; a fall that may be chance fails nothing.", _drop,
+            "max_accuracy_drop", "How far accuracy may drop, such as 1%; a drop that may be chance does not fail.", _drop,
             share=True, sure=_sure,
         ),
-        ChangeRule("max_new_alerts", "Alerts that the old model had not; hints are not counted.", _alarming,
+        ChangeRule("max_new_alerts", "Alerts that the old model did not have; hints do not count.", _alarming,
                    flag="no_new_alerts"),
     )
 }  # fmt: skip

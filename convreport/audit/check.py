@@ -145,7 +145,7 @@ def _number(value: Any, where: str) -> float:
     except ValueError:
         number = -1.0
     if not 0 <= number < 1e9 or isinstance(value, bool):
-        raise UsageError(f"{where} cannot be {value!r}.", "Say a number, or a share such as 5%.")
+        raise UsageError(f"{where} cannot be {value!r}.", "Give a number, or a share such as 5%.")
     return number
 
 

@@ -51,7 +51,9 @@ def verify(atlas: Atlas, book: Book, plan: Plan, count: int, seed: int, emit: ev
     card = loaded.card
     network = cache(lambda: loaded.network(model.means_of(plan, atlas)))
     if card.digest != book.model.digest:
-        yield Finding("model", f"its weights or wiring are others: {book.model.digest} then, {card.digest} now", False)
+        yield Finding(
+            "model", f"its weights or wiring have changed: {book.model.digest} then, {card.digest} now", False
+        )
         return
     yield Finding("model", f"the same weights and wiring, {card.digest}", True)
     scope = pipeline.covered(replace(plan, fresh=True), card, emit, atlas.cache)
@@ -59,10 +61,10 @@ def verify(atlas: Atlas, book: Book, plan: Plan, count: int, seed: int, emit: ev
     known = {sample.slug: sample.digest for sample in scope.samples}
     for sample in book.samples:
         if known.get(sample.slug) != sample.digest:
-            yield Finding(f"picture {sample.name}", "it is another one now, or gone", False)
+            yield Finding(f"picture {sample.name}", "it has changed, or is gone", False)
     drawn = [one for one in drawn if one[1].sample is None or one[1].sample in known]
     if scope.examples is not None and book.examples is not None and scope.examples.digest != book.examples.digest:
-        yield Finding("examples", f"they are others now, {scope.examples.words}", False)
+        yield Finding("examples", f"they are different now, {scope.examples.words}", False)
         drawn = [one for one in drawn if not one[0].of_examples]
     for section, drawing in random.Random(seed).sample(drawn, min(count, len(drawn))):
         yield _again(section, drawing, store, scope, network)
@@ -92,7 +94,7 @@ def _published(atlas: Atlas, store: Store, book: Book) -> Iterator[Finding]:
                 yield Finding(name, "its numbers are not those that were drawn", False)
         whole.append((kind, _only_whole(chapter, records)))
     if lost:
-        said = f"{lost} drawings are no longer in the cache, so theirs cannot be compared"
+        said = f"{lost} drawings are no longer in the cache, so they cannot be compared"
         yield Finding("published files", said, None)
     looked, wrong = publishing.differing(atlas, store, book, whole)
     for file, why in wrong:
@@ -127,7 +129,7 @@ def _again(
     try:
         now = section.draw((subject,), scope, network())[0]
     except ConvreportError as error:
-        return Finding(name, f"it cannot be drawn any more: {error.message}", False)
+        return Finding(name, f"it can no longer be drawn: {error.message}", False)
     scores = _scores(to_json(drawing.facts), to_json(now.facts))
     then = store.get(drawing.key)
     if then is None:
@@ -140,7 +142,7 @@ def _pictures(then: Record, now: Drawing, store: Store) -> tuple[str, bool]:
     """How alike the pictures of two drawings are, in words, and whether that is enough."""
     known = {figure.name: figure.picture for figure in then.figures}
     if set(known) != {figure.name for figure in now.figures}:
-        return "it has other pictures now", False
+        return "its pictures have changed", False
     alike = [_alike(store.picture(known[figure.name]), figure.pixels) for figure in now.figures]
     if not alike:
         return "", True

@@ -51,7 +51,7 @@ def read(path: Path, kinds: Kinds) -> Book:
         raise UsageError(f"{path} cannot be read ({error.strerror}).", "It lies in docs/MODEL/ of an atlas.") from None
     except ValueError as error:
         raise UsageError(
-            f"{path} is damaged, or no atlas.json: {error}.",
+            f"{path} is damaged, or not an atlas.json: {error}.",
             "Build its model again: what is in the cache is not drawn again.",
         ) from None
 

@@ -21,7 +21,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class ShownFigure:
-    """One picture of a drawing; that of a unit has no file of its own, but a place on a sheet."""
+    """One picture of a drawing; a unit's picture has no file of its own, but a place on a sheet."""
 
     alt: str
     caption: str = ""
@@ -48,7 +48,7 @@ class Drawing(Generic[F]):
 
 @dataclass(frozen=True)
 class Failure:
-    """What could not be drawn, and why."""
+    """Something that could not be drawn, and why."""
 
     layer: str | None
     unit: int | None
@@ -68,7 +68,7 @@ class SheetFile:
 
 @dataclass(frozen=True)
 class Sheet:
-    """The tiles of a layer's units for one figure: `tile` is the size of one, `columns` how many stand in a row.
+    """The tiles of a layer's units for one figure: `tile` is the size of one, `columns` how many there are per row.
 
     `contact` is the stitched sheet of the first of them, a JPEG, where there is one.
     """
@@ -91,7 +91,7 @@ class Mosaic:
 
 @dataclass(frozen=True)
 class Chapter(Generic[F, H]):
-    """What one section drew: on which page it stands, with which options, and why there is nothing, if so."""
+    """What one section drew: on which page it is shown, with which options, and why if there is nothing."""
 
     name: str
     page: str
@@ -115,7 +115,7 @@ class Chapter(Generic[F, H]):
 
 
 def _sorted_by(key: str, chapter: Chapter[F, Any]) -> Mapping[str | None, tuple[list[Drawing[F]], list[Failure]]]:
-    """What a chapter says, by what it is about: of thousands of pages each asks for its own."""
+    """What a chapter says, by subject: each of thousands of pages asks for its own."""
     found: dict[str | None, tuple[list[Drawing[F]], list[Failure]]] = {}
     for drawing in chapter.drawings:
         found.setdefault(getattr(drawing, key), ([], []))[0].append(drawing)
@@ -126,7 +126,7 @@ def _sorted_by(key: str, chapter: Chapter[F, Any]) -> Mapping[str | None, tuple[
 
 @dataclass(frozen=True)
 class Channels:
-    """The channels of a picture of more than three, as one picture of gray tiles, and each one's (least, greatest) value."""
+    """The channels of a picture with more than three, as one picture of gray tiles, and each one's (lowest, highest) value."""
 
     file: str
     size: Size
@@ -147,7 +147,7 @@ class ShownSample:
 
 @dataclass(frozen=True)
 class ExampleSet:
-    """The pictures among which units found what they answer to."""
+    """The pictures from which the units' natural examples come."""
 
     words: str
     count: int
@@ -212,7 +212,7 @@ class Book:
 
     @cached_property
     def paged(self) -> tuple[str, ...]:
-        """The layers with a page of their own: those that anything was to be drawn of, in network order."""
+        """The layers with a page of their own, in network order: those for which there was anything to draw."""
         shown = {one.layer for chapter in self.sections for one in chapter.drawings}
         shown |= {one.layer for chapter in self.sections for one in chapter.failures}
         return tuple(layer.path for layer in self.model.layers if layer.path in shown)
@@ -222,7 +222,7 @@ class Book:
         return {}
 
     def once(self, search: Callable[["Book"], T]) -> T:
-        """What `search` finds in this book, sought once though thousands of pages ask for it."""
+        """What `search` finds in this book, computed once even if thousands of pages ask for it."""
         if search not in self._found:
             self._found[search] = search(self)
         return cast(T, self._found[search])

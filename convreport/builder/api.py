@@ -114,10 +114,10 @@ def build(
 def draw(
     model: Any, layer: str, units: "int | str | Sequence[int | str]", *, size: int = 0, diversity: int = 1, **words: Any
 ) -> Tiles:
-    """Draw what units of a layer seek, or with `classes` for a layer what classes do (by name or index); builds no atlas.
+    """Draw the patterns of a layer's units, or of classes (by name or index) if `layer` is `classes`, without an atlas.
 
-    `model` and `words` are as in `build`, `size` is the side of a tile in pixels (0: what the recipe takes). With
-    `diversity` so many pictures of each unit are drawn, unlike each other.
+    `model` and `words` are as in `build`; `size` is the side of a tile in pixels (0: chosen by the recipe). `diversity`
+    draws that many different pictures of each unit.
     Raises ConvreportError for an unknown layer or unit, or a model that cannot be opened.
     """
     from convreport.builder import single

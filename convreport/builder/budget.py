@@ -90,7 +90,7 @@ def draw_within(budget: float, studio: Studio, network: Opener) -> list[SectionD
         left = rungs.left_out + len(rungs.subjects) - len(rungs.best())
         if left:
             hint = "The same command goes on from there, or give it more time."
-            studio.emit(events.Warned(f"{rungs.section.name}: the time was over with {left} patterns to go.", hint))
+            studio.emit(events.Warned(f"{rungs.section.name}: time ran out with {left} patterns to go.", hint))
     return [made[section.name] for section in studio.plan.sections]
 
 

@@ -174,7 +174,7 @@ def _portable(request: Request, files: Sequence[Path], folder: Path) -> tuple[Re
             request.live.save(file)
         except Exception as error:
             raise ModelError(
-                f"The model at hand cannot be saved, as workers need it ({type(error).__name__}: {error}).",
+                f"The model cannot be saved for the workers ({type(error).__name__}: {error}).",
                 "workers=1 draws it in this process.",
             ) from error
         # It is the user's own, made in this process: what code is in it has run already.
@@ -189,5 +189,5 @@ def check(workers: str) -> None:
         return
     raise UsageError(
         f"--workers cannot be '{workers}'.",
-        "Say auto, a number, the address of a Dask scheduler, or its scheduler file.",
+        "Give auto, a number, the address of a Dask scheduler, or its scheduler file.",
     )

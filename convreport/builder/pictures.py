@@ -23,8 +23,8 @@ def look_at(plan: Plan, card: ModelCard, emit: Emit) -> tuple[ModelCard, tuple[S
         names = ", ".join(label.name for label in named.labels)
         emit(
             events.Warned(
-                f"Took the folders of the pictures for the names of the classes, in alphabetical order: {names}.",
-                "--labels FILE says it for sure.",
+                f"Named the classes after the picture folders, in alphabetical order: {names}.",
+                "Use --labels FILE to be sure.",
             )
         )
     fitting, reason = [], None

@@ -158,7 +158,7 @@ class Press:
                 return ""
             return "it is not the picture that was drawn"
         except OSError:
-            return "it is missing, or no picture any more"
+            return "it is missing, or no longer a picture"
 
     def forget(self) -> None:
         """Nothing of this model is published any more."""

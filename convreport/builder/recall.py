@@ -55,7 +55,7 @@ def _plan(
 ) -> Plan:
     if kept["live"]:
         raise UsageError(
-            f"{slug} was built from a model, pictures or functions at hand in Python, which are gone.",
+            f"{slug} was built from a model, pictures or functions of a Python process, which are gone.",
             "Save the model to a file and build from that, and it can be verified.",
         )
     names = {field.name for field in fields(Plan)}

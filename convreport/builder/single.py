@@ -47,8 +47,8 @@ def draw(plan: Plan, layer: str, unit: str, size: int, to: Path, diversity: int 
     facts = tiles.facts(ascent, 0)
     if facts.score is None and loaded.card.alerts:
         raise ModelError(
-            f"{loaded.card.name} answers with no number for {name}: {loaded.card.alerts[0]}.",
-            "Give weights that are sound; `convreport doctor` names the others.",
+            f"{loaded.card.name} returns no number for {name}: {loaded.card.alerts[0]}.",
+            "Give valid weights; `convreport doctor` names the others.",
         )
     try:
         write_atomically(to, pixels.encode_as(pixels.tile(pictures, diversity), to.suffix.lower()))
@@ -88,7 +88,7 @@ def _recipe(plan: Plan, layer: str, size: int, diversity: int) -> Recipe:
     if not 1 <= diversity <= MOST:
         raise UsageError(f"--diversity must be from 1 to {MOST} pictures, not {diversity}.")
     if diversity > 1 and layer == CLASSES:
-        raise UsageError("--diversity is for units of a layer.", "Leave it away, or name a layer instead of `classes`.")
+        raise UsageError("--diversity is for units of a layer.", "Leave it out, or name a layer instead of `classes`.")
     return replace(sized(recipes.find(plan.recipe, plan.preset, plan.recipes), size), diversity=diversity)
 
 
@@ -126,7 +126,7 @@ def _objective(card: ModelCard, layer: str, unit: str) -> tuple[Objective, str]:
         raise UsageError(f"'{layer}' means {len(chosen)} layers ({names} ...).", "Name one.")
     found = chosen[0]
     if not layers.is_map(found):
-        raise UsageError(f"The output of {found.path} is no stack of maps.", "`convreport layers` lists them.")
+        raise UsageError(f"The output of {found.path} is not a stack of maps.", "`convreport layers` lists them.")
     count = found.shape[-1] or 0
     if not unit.isdigit() or int(unit) >= count:
         raise UsageError(f"{found.path} has no unit '{unit}'.", f"Its units are 0 to {count - 1}.")

@@ -33,7 +33,7 @@ def _kinds(atlas: Atlas) -> list[Kind]:
         Kind("pictures", found.needed, "every drawing of the models, lossless, so that a build redraws nothing"),
         Kind("idle pictures", found.idle, "drawings of earlier settings; kept a day after their last use"),
         Kind("records", found.records, "what was measured of each drawing"),
-        Kind("surveys", surveys, "what units answered to the examples"),
+        Kind("surveys", surveys, "how units responded to the examples"),
     ]
     rest = _whole(atlas.cache) - sum(part.bytes for part in parts)
     return [*parts, Kind("other", rest, "models seen, plans, digests and, while a site is made, the site")]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="convreport",
     cls=Commands,
-    help="Turn a convolutional network into a model atlas: a static site of what its layers and filters seek.",
+    help="Turn a convolutional network into a model atlas: a static site that shows what its layers and filters look for.",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -59,17 +59,17 @@ def _words_of_sections() -> list[More]:
 
 def _help(word: "Word") -> str:
     default = ",".join(word.default) if word.list else word.default
-    return f"{word.help[:1].upper()}{word.help[1:]}{', by comma' if word.list else ''}. [default: {default or 'none'}]"
+    return f"{word.help[:1].upper()}{word.help[1:]}{', separated by commas' if word.list else ''}. [default: {default or 'none'}]"
 
 
 @app.command()
 @extended(_words_of_sections)
 def build(
     model: Annotated[
-        Optional[list[str]], typer.Argument(help="One or several. When left out, " + options.KINDS)
+        Optional[list[str]], typer.Argument(help="One or several, by default demo: " + options.KINDS)
     ] = None,
     models: Annotated[
-        Optional[Path], typer.Option(help="A file of further models, one a line, each with options of its own.")
+        Optional[Path], typer.Option(help="A file of further models, one per line, each with its own options.")
     ] = None,
     out: options.Out = None,
     name: options.Name = None,
@@ -112,7 +112,7 @@ def build(
     *,
     more: Mapping[str, Any],
 ) -> None:
-    """Build an atlas of MODEL, or of several, or bring it up to date."""
+    """Build an atlas of one or several models, or bring it up to date."""
     words = said(locals(), "more", "model", "models") | {key: value for key, value in more.items() if value is not None}
     from convreport import sections as registry
     from convreport.builder import pipeline
@@ -130,19 +130,19 @@ def build(
 def draw(
     model: options.Model,
     layer: Annotated[str, typer.Argument(help="A layer by path, glob or index; or `classes`.")],
-    unit: Annotated[str, typer.Argument(help="Which unit of it, from 0; a class by its name or index.")],
+    unit: Annotated[str, typer.Argument(help="The unit's index, from 0; for a class, its name or index.")],
     to: Annotated[Path, typer.Option("--out", "-o", help="The picture to write: .png, .jpg or .webp.")] = Path(
         "tile.png"
     ),
     recipe: options.RecipeName = None,
     preset: options.Preset = None,
     size: Annotated[int, typer.Option(help="The side of the tile in pixels. [default: by the recipe]")] = 0,
-    diversity: Annotated[int, typer.Option(help="So many pictures of the unit, unlike each other, in a row.")] = 1,
+    diversity: Annotated[int, typer.Option(help="How many different pictures of the unit to draw, in a row.")] = 1,
     precision: options.Precision = None,
     memory: options.Memory = None,
     seed: options.Seed = None,
     images: Annotated[
-        Optional[list[str]], typer.Option(help="Pictures whose spectrum the recipe maco takes; repeatable.")
+        Optional[list[str]], typer.Option(help="Pictures whose spectrum the recipe maco uses; repeatable.")
     ] = None,
     weights: options.Weights = None,
     arch: options.Arch = None,
@@ -156,7 +156,7 @@ def draw(
     preprocess: options.Preprocess = None,
     config: options.Config = None,
 ) -> None:
-    """Draw one picture: what one unit, or one class, of MODEL seeks."""
+    """Draw one picture: what one unit, or one class, of MODEL looks for."""
     words = said(locals(), "layer", "unit", "to", "size", "diversity")
     from convreport import sections as registry
     from convreport.builder import single
@@ -215,7 +215,7 @@ def doctor(
     forecast: options.Forecast = False,
     within: options.Within = "2m",
 ) -> None:
-    """Load MODEL and say what convreport understood: wiring, inputs, preprocessing and why, outputs, what will be drawn."""
+    """Load MODEL and show what convreport understands: wiring, inputs, preprocessing and why, outputs, what it would draw."""
     words = said(locals(), "forecast", "within")
     from convreport.builder.model import load
     from convreport.builder.promises import promises

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 def compare(
     old: Annotated[str, typer.Argument(help="The old model: its name in the atlas, an atlas, or a file.")],
-    new: Annotated[str, typer.Argument(help="The new one, likewise.")],
+    new: Annotated[str, typer.Argument(help="The new model, likewise.")],
     out: Annotated[
-        Optional[Path], typer.Option(help="The atlas it goes into. [default: that of the new one, else atlas]")
+        Optional[Path],
+        typer.Option(help="The atlas to put the comparison into. [default: the new model's, or else atlas]"),
     ] = None,
     images: options.Images = None,
     max_images: options.MaxImages = None,
@@ -43,12 +44,12 @@ def compare(
     fit: options.Fit = None,
     set_: options.Set = None,
     seed: options.Seed = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Compare again, whatever is stored.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Compare again, ignoring what is stored.")] = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
     config: options.Config = None,
 ) -> None:
-    """Tell what changed from OLD to NEW, two models of an atlas, atlas folders, or files that are built first."""
+    """Show what changed from OLD to NEW: two models in an atlas, two atlas folders, or files, which are built first."""
     words = said(locals(), "old", "new", "out", "fresh")
     from convreport.book.comparison.words import summary
     from convreport.cli import console
@@ -65,12 +66,12 @@ def compare(
 
 
 def watch_report(
-    folder: Annotated[Path, typer.Argument(help="The folder that convreport.Watch keeps its snapshots in.")],
+    folder: Annotated[Path, typer.Argument(help="The folder in which convreport.Watch keeps its snapshots.")],
     to: Annotated[
         Optional[Path], typer.Option("--out", "-o", help="The page to write. [default: index.html in FOLDER]")
     ] = None,
 ) -> None:
-    """Make a page of a training that was watched: a slider over epochs, film strips, curves; needs no TensorFlow."""
+    """Make a page from a watched training run: a slider over epochs, film strips, curves; needs no TensorFlow."""
     from convreport.cli import console
     from convreport.share.watched import write
 

@@ -11,7 +11,7 @@ from convreport.cli.extended import More, extended
 from convreport.cli.sentences import sentences
 from convreport.core.base.errors import UsageError, did_you_mean
 
-Templates = Annotated[Optional[Path], typer.Option(help="A folder of templates laid over ours.")]
+Templates = Annotated[Optional[Path], typer.Option(help="A folder of templates that override convreport's.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Only warnings and the end.")]
 
 
@@ -21,7 +21,7 @@ def site(
     site_url: options.SiteUrl = None,
     quiet: Quiet = False,
 ) -> None:
-    """Make pages and site from what is stored; needs no TensorFlow."""
+    """Rebuild the pages and the site from what is stored; needs no TensorFlow."""
     from convreport.book.folder import Atlas
     from convreport.builder import pipeline
     from convreport.cli import console
@@ -37,11 +37,11 @@ def site(
 
 def serve(
     folder: options.Folder = Path("atlas"),
-    port: Annotated[int, typer.Option(help="0: any free one; a taken one gives way to a free one.")] = 8000,
-    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    host: Annotated[str, typer.Option(help="A further name it answers to, such as a proxy's.")] = "",
+    port: Annotated[int, typer.Option(help="0 means any free port; if the port is taken, a free one is used.")] = 8000,
+    show: Annotated[bool, typer.Option("--open", help="Open the site in the browser.")] = False,
+    host: Annotated[str, typer.Option(help="Another host name to answer to, such as a proxy's.")] = "",
 ) -> None:
-    """Look at an atlas: serve its site on 127.0.0.1 until Ctrl-C."""
+    """Serve an atlas on 127.0.0.1 until Ctrl-C."""
     from convreport.book.folder import Atlas
     from convreport.cli import console
     from convreport.share.serve import serve_forever
@@ -53,10 +53,10 @@ def serve(
 def cache(
     folder: options.Folder = Path("atlas"),
     prune: Annotated[
-        bool, typer.Option("--prune", help="Delete what no model needs, and pack the rest smaller; nothing is redrawn.")
+        bool, typer.Option("--prune", help="Delete what no model needs and compress the rest; nothing is redrawn.")
     ] = False,
 ) -> None:
-    """Say what lies in the cache of an atlas and how large it is, by kind."""
+    """Show what the cache of an atlas holds and how large it is, by kind."""
     from convreport.book.folder import Atlas
     from convreport.builder import stock
     from convreport.cli import console
@@ -79,7 +79,7 @@ def remove(
     folder: options.Folder = Path("atlas"),
     quiet: Quiet = False,
 ) -> None:
-    """Take a model out of an atlas and build the site without it."""
+    """Remove a model from an atlas and build the site without it."""
     from convreport.book.folder import Atlas
     from convreport.builder import pipeline
     from convreport.cli import console
@@ -95,13 +95,13 @@ def export(
         str, typer.Option("--format", help="html (one file), zip (the site), md (for a comment) or images.")
     ] = "html",
     to: Annotated[
-        Optional[Path], typer.Option("--out", "-o", help="The file to write; of images, a new folder.")
+        Optional[Path], typer.Option("--out", "-o", help="The file to write; for images, a new folder.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Which model, where the atlas holds several.")] = "",
-    top: Annotated[int, typer.Option(min=1, help="Of html: at most so many units a layer.")] = 32,
-    max_mb: Annotated[float, typer.Option(help="Of html: no larger than this.")] = 25,
+    model: Annotated[str, typer.Option(help="Which model, if the atlas holds several.")] = "",
+    top: Annotated[int, typer.Option(min=1, help="For html: the most units per layer.")] = 32,
+    max_mb: Annotated[float, typer.Option(help="For html: the largest size of the file.")] = 25,
 ) -> None:
-    """Hand an atlas over: one self-contained HTML file, a zip of the site, a summary for a comment, or plain pictures."""
+    """Export an atlas as one self-contained HTML file, a zip of the site, a summary for a comment, or plain pictures."""
     from convreport.book.folder import Atlas
     from convreport.builder import pipeline
     from convreport.cli import console
@@ -109,7 +109,9 @@ def export(
 
     with sentences():
         if not 0 < max_mb < 1e6:
-            raise UsageError(f"--max-mb cannot be {max_mb:g}.", "Say how many megabytes the file may have, such as 25.")
+            raise UsageError(
+                f"--max-mb cannot be {max_mb:g}.", "Give the largest size of the file in megabytes, such as 25."
+            )
         atlas = Atlas.open(folder, create=False)
         if form == "zip":
             with console.listening(as_json=False, quiet=True) as emit, atlas.locked():
@@ -122,9 +124,9 @@ def export(
 def publish(
     folder: options.Folder = Path("atlas"),
     remote: Annotated[str, typer.Option(help="A git remote's name, or its address.")] = "origin",
-    branch: Annotated[str, typer.Option(help="The branch that GitHub Pages shows.")] = "gh-pages",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be pushed, and stop.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    branch: Annotated[str, typer.Option(help="The branch that GitHub Pages serves.")] = "gh-pages",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be pushed, without pushing it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Push the built site to GitHub Pages, as one commit that replaces the last one."""
     from convreport.book.folder import Atlas
@@ -138,18 +140,18 @@ def publish(
             stale = built.is_stale(atlas)
         offer = pages.prepare(atlas, remote, branch, stale=stale)
         console.say(f"{offer.files} files, {offer.bytes / 1e6:.1f} MB, to {offer.branch} of {offer.url}")
-        console.say(f"address: {offer.address or 'what that server makes of the branch'}")
+        console.say(f"address: {offer.address or 'depends on that server'}")
         if dry_run:
             return
         if not yes and not typer.confirm("Replace what is there?" if offer.replaces else "Push it?"):
-            raise UsageError("Nothing was pushed.", "Say --yes to push without being asked.")
+            raise UsageError("Nothing was pushed.", "Use --yes to push without being asked.")
         pages.push(atlas, offer)
         console.say("published")
 
 
 def init_ci(
     folder: options.Folder = Path("atlas"),
-    force: Annotated[bool, typer.Option("--force", help="Replace a workflow that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing workflow.")] = False,
 ) -> None:
     """Write a GitHub Actions workflow that deploys the committed atlas and attaches its reports to pull requests."""
     from convreport.book.folder import Atlas
@@ -164,7 +166,7 @@ def init_ci(
 
 
 def schema(
-    of: Annotated[str, typer.Argument(help="Of what: atlas or comparison.")] = "atlas",
+    of: Annotated[str, typer.Argument(help="Which schema: atlas or comparison.")] = "atlas",
     to: Annotated[Optional[Path], typer.Option("--out", "-o", help="The file to write. [default: print it]")] = None,
 ) -> None:
     """Print the JSON Schema of atlas.json, or of comparison.json."""
@@ -190,11 +192,11 @@ def schema(
 
 def verify(
     folder: options.Folder = Path("atlas"),
-    model: Annotated[str, typer.Option(help="Which model, where the atlas holds several.")] = "",
-    sample: Annotated[int, typer.Option(min=0, help="How many random drawings are drawn again.")] = 20,
-    seed: Annotated[Optional[int], typer.Option(help="Which ones. [default: others every time]")] = None,
+    model: Annotated[str, typer.Option(help="Which model, if the atlas holds several.")] = "",
+    sample: Annotated[int, typer.Option(min=0, help="How many random drawings to redraw.")] = 20,
+    seed: Annotated[Optional[int], typer.Option(help="Selects them. [default: different ones every time]")] = None,
 ) -> None:
-    """Load the model again, draw some of its drawings again, and say what agrees; exit code 1 if anything does not."""
+    """Load the model again, redraw a sample of the atlas, and compare; exit code 1 if anything does not agree."""
     import random
 
     from convreport import sections as registry
@@ -232,17 +234,17 @@ def _rules() -> list[More]:
 @extended(_rules)
 def check(
     folder: options.Folder = Path("atlas"),
-    model: Annotated[str, typer.Option(help="Which model, where the atlas holds several.")] = "",
+    model: Annotated[str, typer.Option(help="Which model, if the atlas holds several.")] = "",
     baseline: Annotated[
         Optional[Path],
-        typer.Option(help="The atlas.json, or the atlas, of an older model, than which nothing may have become worse."),
+        typer.Option(help="An older model's atlas.json or atlas; fail if anything got worse than there."),
     ] = None,
     form: Annotated[str, typer.Option("--format", help="text, json or junit.")] = "text",
     config: options.Config = None,
     *,
     more: Mapping[str, Any],
 ) -> None:
-    """Hold a model's evidence against thresholds, also those of [check] in convreport.toml; exit code 1 if a rule fails."""
+    """Hold a model's evidence to thresholds, including those under [check] in convreport.toml; exit code 1 if a rule fails."""
     from convreport.audit import changed
     from convreport.audit import check as judging
     from convreport.book.folder import Atlas

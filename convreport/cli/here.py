@@ -14,6 +14,6 @@ def find_modules_here() -> None:
     try:
         here = str(Path.cwd())
     except FileNotFoundError:
-        raise UsageError("The folder you are in is gone.", "Change into one that is there (cd).") from None
+        raise UsageError("The folder you are in is gone.", "Change to an existing folder (cd).") from None
     if here not in sys.path:
         sys.path.append(here)

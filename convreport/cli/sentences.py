@@ -34,13 +34,14 @@ def sentences() -> Iterator[None]:
         what = error.filename if isinstance(error.filename, str) else "A file"
         told = UsageError(
             f"{what} cannot be read or written ({(error.strerror or str(error)).lower()}).",
-            "Make room, or mend the permissions. Everything drawn so far is kept, and the same command goes on from there.",
+            "Make room, or fix the permissions. Everything drawn so far is kept, and the same command continues from there.",
         )
         console.complain(told)
         raise SystemExit(told.exit_code) from None
     except KeyboardInterrupt:
         print(
-            "\nInterrupted; everything drawn so far is kept, and the same command goes on from there.", file=sys.stderr
+            "\nInterrupted; everything drawn so far is kept, and the same command continues from there.",
+            file=sys.stderr,
         )
         raise SystemExit(INTERRUPTED) from None
 

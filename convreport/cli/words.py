@@ -17,7 +17,9 @@ def listed(file: Path) -> list[dict[str, Any]]:
     try:
         lines = file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read ({error}).", "--models takes a text file, one model a line.") from None
+        raise UsageError(
+            f"{file} cannot be read ({error}).", "--models takes a text file, one model per line."
+        ) from None
     found = []
     for number, line in enumerate(lines, 1):
         try:
@@ -28,7 +30,7 @@ def listed(file: Path) -> list[dict[str, Any]]:
         except UsageError as error:
             raise UsageError(f"{file}, line {number}: {error.message}", error.hint) from None
     if not found:
-        raise UsageError(f"{file} names no models.", "--models takes a text file, one model a line.")
+        raise UsageError(f"{file} names no models.", "--models takes a text file, one model per line.")
     return found
 
 

@@ -39,11 +39,11 @@ def compare(
     old: Any, new: Any, *, out: str | Path | None = None, fresh: bool = False,
     on_event: "Callable[[Event], None] | None" = None, **words: Any,
 ) -> Change:  # fmt: skip
-    """Tell what changed from `old` to `new`, as `convreport compare` does.
+    """Find out what changed from `old` to `new`, as `convreport compare` does.
 
     Each is a model's name in the atlas, an atlas (a folder, or what `convreport.build` returned), a file, or a Keras model;
-    what is no part of an atlas yet is built into one first, with `words` as `convreport.build` takes them (`images`,
-    `examples`, `labels`, `filters`, ...). `out` is the atlas it goes into, by default that of `new`.
+    a model that is not in an atlas yet is built into one first, with `words` as `convreport.build` takes them (`images`,
+    `examples`, `labels`, `filters`, ...). `out` is the atlas to put the comparison into, by default that of `new`.
 
     Raises ConvreportError (UsageError, ModelError, ImageError, SiteError), each with a message and a hint.
     """

@@ -137,7 +137,7 @@ def _unequal(old: Side, new: Side, pairs: tuple[tuple[str, str], ...]) -> list[s
         shared = len(known[0] & known[1])
         said.append(f"decisions about classes that only one of them has: {shared} classes have the same name in both")
     if not pairs:
-        said.append("units: no layer that is shown has a counterpart of the same path or place")
+        said.append("units: no layer in the atlas has a counterpart of the same path or place")
     if None in first.input[:2] or None in second.input[:2]:
         said.append(
             "the places of answers: pictures may be of any size, so layers are aligned by the means of their maps"

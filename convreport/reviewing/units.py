@@ -80,7 +80,7 @@ def illustrated(
             _draw(section, paid, place, side, tiles, failed, keys, pictures)
     if spared:
         failed.append(
-            f"patterns of {len(spared)} units that their atlases have not, such as {_unit(*min(spared))}: in so deep a network"
+            f"patterns of {len(spared)} units that their atlases lack, such as {_unit(*min(spared))}: in so deep a network"
             " only those of the layers that changed most are drawn; `convreport draw` draws any"
         )
     found = []

@@ -67,17 +67,17 @@ class AtlasFacts:
 @section
 @dataclass(frozen=True)
 class ActivationAtlas(Section[AtlasFacts, None]):
-    """Activation atlas: what a layer answers to places in the examples, laid out by likeness, each cell drawn as a pattern."""
+    """Activation atlas: a layer's activations at many places in the examples, laid out by similarity and drawn as patterns."""
 
     layer: tuple[str, ...] = field(
         default=(),
         metadata={
-            "help": "layers of which an activation atlas is drawn, by glob or index; needs pip install 'convreport[atlas]'",
+            "help": "layers to draw an activation atlas of, by glob or index; needs pip install 'convreport[atlas]'",
             "word": "atlas_layer",
         },
     )
-    grid: int = field(default=10, metadata={"help": "cells along a side, up to 40", "least": 2, "most": 40})
-    points: int = field(default=2000, metadata={"help": "about how many places in examples are laid out", "least": 50})
+    grid: int = field(default=10, metadata={"help": "cells per side, up to 40", "least": 2, "most": 40})
+    points: int = field(default=2000, metadata={"help": "about how many places in examples to lay out", "least": 50})
     recipe: str = tiles.recipe_option()
     preset: str = tiles.preset_option()
 
@@ -94,14 +94,14 @@ class ActivationAtlas(Section[AtlasFacts, None]):
     Facts: ClassVar[type[Any]] = AtlasFacts
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
-        """The layers that are named; UsageError where one is no stack of maps, or umap-learn is not installed."""
+        """The layers that are named; UsageError where one is not a stack of maps, or umap-learn is not installed."""
         if not self.layer:
             return []
         tiles.check(scope, self.recipe, self.preset)
         landscape.must_be_installed()
         chosen = layers.choose(scope.card, self.layer) or ()
         if flat := [one.path for one in chosen if not layers.is_map(one)]:
-            raise UsageError(f"The output of {flat[0]} is no stack of maps.", "`convreport layers` lists them.")
+            raise UsageError(f"The output of {flat[0]} is not a stack of maps.", "`convreport layers` lists them.")
         return [Subject(layer=one.path) for one in chosen] if scope.examples is not None else []
 
     def silence(self, scope: Scope) -> str:
@@ -150,7 +150,7 @@ class ActivationAtlas(Section[AtlasFacts, None]):
             for cell, score, origins in zip(cells, scores, named, strict=True)
         )
         facts = AtlasFacts(len(found.vectors), found.pictures, self.grid, SIDE, crop, BEHIND, told)
-        alt = f"Activation atlas of {layer.path}: {len(cells)} patterns, those that look alike to the layer beside each other"
+        alt = f"Activation atlas of {layer.path}: {len(cells)} patterns, similar ones side by side"
         pictures = (
             Figure("map", _map(cells, shown, self.grid), alt, kind="pattern"),
             Figure("behind", sheet, f"The pictures behind the cells of the atlas of {layer.path}", kind="photo"),

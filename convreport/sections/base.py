@@ -73,20 +73,21 @@ class Inline(Protocol):
 class Section(ABC, Generic[F, H]):
     """One visualization: a frozen dataclass whose fields are its options, their help and part of its cache key.
 
-    `F` is what it says of a drawing, `H` what it shows beside its drawings (None for nothing): frozen dataclasses, named
-    again as `Facts` and `Highlights`. An option's metadata: `help`, `choices`, `least`, `most`, and `word`, the option of
-    `convreport build` that sets it. What is told of a book is told by the class, whatever the options were; its words stand
-    in the blocks of its template (see `telling`). Of another package, the template `NAME.md` lies beside the module.
+    `F` is the type of a drawing's facts, `H` of what the section shows besides its drawings (None for nothing): frozen
+    dataclasses, also given as `Facts` and `Highlights`. An option's metadata: `help`, `choices`, `least`, `most`, and `word`,
+    the option of `convreport build` that sets it. Class methods say what a book tells, whatever the options were; the words
+    are in the blocks of the section's template (see `telling`). The template `NAME.md` of a section from another package
+    lies next to its module.
     """
 
     name: ClassVar[str]
     page: ClassVar[PageKind]
-    order: ClassVar[float]  # as a reader meets sections on a page
-    order_at: ClassVar[Mapping[Place, float]] = {}  # where that is another one
-    batch: ClassVar[int]  # at most so many subjects are drawn at a time
-    shaped_by: ClassVar[tuple[str, ...]] = ()  # modules of convreport beside its own that shape its pixels
-    asks: ClassVar[tuple[Asked, ...]] = ()  # what it asks of a network
-    of_examples: ClassVar[bool] = False  # do its drawings rest on the examples?
+    order: ClassVar[float]  # of sections on a page
+    order_at: ClassVar[Mapping[Place, float]] = {}  # in places where it differs
+    batch: ClassVar[int]  # the most subjects to draw at a time
+    shaped_by: ClassVar[tuple[str, ...]] = ()  # other modules of convreport that shape its pixels
+    asks: ClassVar[tuple[Asked, ...]] = ()  # which methods of a network it calls
+    of_examples: ClassVar[bool] = False  # do its drawings depend on the examples?
     Facts: ClassVar[type[Any]]
     Highlights: ClassVar[type[Any]] = type(None)
 
@@ -101,16 +102,16 @@ class Section(ABC, Generic[F, H]):
         """Everything in `scope` that shapes this drawing, as JSON."""
 
     def group(self, subject: Subject) -> Hashable:
-        """What may be drawn together: by layer for ascent, by picture for Grad-CAM; all, where nothing is said."""
+        """Subjects of equal groups may be drawn together: by layer for ascent, by picture for Grad-CAM; by default all."""
         return None
 
     @property
     def climbs(self) -> int:
-        """How many pictures of an ascent a subject takes, about; asked only of sections with a recipe."""
+        """About how many optimized pictures a subject takes; asked only of sections with a recipe."""
         return 1
 
     def silence(self, scope: Scope) -> str:
-        """Why there is nothing to draw, in one sentence; asked only where `subjects` is empty."""
+        """Why there is nothing to draw, in one sentence; asked only if `subjects` is empty."""
         return ""
 
     def prepare(self, scope: Scope, surveyor: Surveyor, rests_on: str) -> None:
@@ -126,10 +127,10 @@ class Section(ABC, Generic[F, H]):
 
     @abstractmethod
     def draw(self, batch: Sequence[Subject], scope: Scope, net: Network) -> Sequence[figures.Drawing]:
-        """Do it: one drawing a subject, in order."""
+        """Draw: one drawing per subject, in order."""
 
     def highlights(self, press: Press, scope: Scope, drawn: Mapping[str, SectionDrawn]) -> H | None:
-        """Pictures published beside the drawings; `drawn` is what every section drew."""
+        """Pictures published along with the drawings; `drawn` is what every section drew."""
         return None
 
     # -- reading
@@ -159,12 +160,12 @@ class Section(ABC, Generic[F, H]):
     # -- telling
 
     rules: ClassVar[tuple[Rule, ...]] = ()
-    units: ClassVar[Units | None] = None  # of a section that draws tiles of units
-    unmeasured: ClassVar[str] = ""  # what to say where it drew nothing and its alerts are counted
+    units: ClassVar[Units | None] = None  # for a section that draws tiles of units
+    unmeasured: ClassVar[str] = ""  # what to say if it drew nothing and its alerts are counted
 
     @classmethod
     def context(cls, book: Book, place: Place, **subject: Any) -> Mapping[str, Any]:
-        """What its template needs at a place, beside the book and what the place is about."""
+        """What its template needs in a place, in addition to the book and the subject of the place."""
         return {}
 
     @classmethod
@@ -174,12 +175,12 @@ class Section(ABC, Generic[F, H]):
 
     @classmethod
     def verdict(cls, book: Book) -> Iterable[str]:
-        """What it says of the model in the one sentence that stands first: "classifies 4 of 4 pictures correctly"."""
+        """What it adds to the model's one-sentence verdict: "classifies 4 of 4 pictures correctly"."""
         return ()
 
     @classmethod
     def cells(cls, book: Book) -> Iterable[Cell]:
-        """Its columns of the table of many models."""
+        """Its columns in the table of several models."""
         return ()
 
     @classmethod
@@ -189,12 +190,12 @@ class Section(ABC, Generic[F, H]):
 
     @classmethod
     def compared(cls, now: Book, before: Book) -> Iterable[Result]:
-        """Has anything become worse than in another book?"""
+        """Did anything get worse compared with another book?"""
         return ()
 
     @classmethod
     def shifts(cls, now: Book, before: Book) -> Iterable[Shift]:
-        """Its numbers in two books, for a table of what changed."""
+        """Its numbers in two books, for the table of changes."""
         return ()
 
     @classmethod

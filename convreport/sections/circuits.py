@@ -44,7 +44,7 @@ class CircuitFacts:
 class Circuits(Section[CircuitFacts, None]):
     """The units a filter reads most strongly and those that read it, by the norm of the kernel between them."""
 
-    links: int = field(default=4, metadata={"help": "how many of each", "least": 1})
+    links: int = field(default=4, metadata={"help": "how many inputs and consumers to list", "least": 1})
 
     name: ClassVar[str] = "circuits"
     page: ClassVar[PageKind] = "layer"

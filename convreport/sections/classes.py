@@ -39,8 +39,8 @@ class Classes(Section[ClassFacts, None]):
     which: tuple[str, ...] = field(
         default=("auto",),
         metadata={
-            "help": "classes whose pattern is drawn: names or indices, all, none, or auto: all of a few, else a handful and"
-            " the predicted ones",
+            "help": "classes to draw patterns of: names or indices, all, none, or auto: all if there are few, otherwise a"
+            " handful and the predicted ones",
             "word": "class_patterns",
         },
     )
@@ -66,7 +66,7 @@ class Classes(Section[ClassFacts, None]):
         if self.which == ("auto",):
             handful = [Subject(label=index) for index in _telling(card)]
             return [*handful, *(Subject(sample=sample.slug) for sample in scope.samples)]
-        asked = [labels.index_of(card, word, "Say all, none, auto, a name, ") for word in self.which]
+        asked = [labels.index_of(card, word, "Give all, none, auto, a name, ") for word in self.which]
         return [Subject(label=index) for index in dict.fromkeys(asked)]
 
     def silence(self, scope: Scope) -> str:

@@ -82,10 +82,10 @@ class Shown:
 @section
 @dataclass(frozen=True)
 class Dissection(Section[DissectionFacts, None]):
-    """What units detect: the object or part whose masks their strongest answers cover best (Bau et al. 2017)."""
+    """What units detect: the object or part whose masks their strongest activations cover best (Bau et al. 2017)."""
 
     pictures: int = field(
-        default=384, metadata={"help": "how many pictures with masks are looked at, taken evenly", "least": 1}
+        default=384, metadata={"help": "how many pictures with masks to use, sampled evenly", "least": 1}
     )
 
     name: ClassVar[str] = "dissection"

@@ -97,7 +97,7 @@ class Examples(Section[ExampleFacts, None]):
     crop: int = field(
         default=0,
         metadata={
-            "help": "longest side of a crop in pixels; 0: 56, and 40 where over 1,000 units are shown",
+            "help": "longest side of a crop in pixels; 0: 56, or 40 in atlases of over 1,000 units",
             "least": 0,
         },
     )

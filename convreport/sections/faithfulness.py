@@ -117,18 +117,18 @@ def _gain(key: str) -> Callable[[Book], Measured]:
 @section
 @dataclass(frozen=True)
 class Faithfulness(Section[FaithFacts, None]):
-    """Insertion and deletion (Petsiuk et al. 2018): what the marked places do to the probability, against random maps."""
+    """Insertion and deletion (Petsiuk et al. 2018): how much the marked places affect the probability, against random maps."""
 
     classes: tuple[str, ...] = field(
         default=("top3",), metadata={"help": "topN, or names or indices of classes", "word": "classes"}
     )
     methods: tuple[str, ...] = field(
-        default=("gradcam",), metadata={"help": "the heatmap methods that are measured", "word": "cam"}
+        default=("gradcam",), metadata={"help": "the heatmap methods to measure", "word": "cam"}
     )
     layer: str = field(
-        default="", metadata={"help": "the map they look at; by default that of gradcam", "word": "cam_layer"}
+        default="", metadata={"help": "the layer they use; by default that of gradcam", "word": "cam_layer"}
     )
-    steps: int = field(default=faithfulness.STEPS, metadata={"help": "points of a curve", "least": 2})
+    steps: int = field(default=faithfulness.STEPS, metadata={"help": "points on a curve", "least": 2})
 
     name: ClassVar[str] = "faithfulness"
     page: ClassVar[PageKind] = "picture"

@@ -75,7 +75,7 @@ def _grey(book: Book) -> Measured:
 @section
 @dataclass(frozen=True)
 class Filters(Section[PatternFacts, Patterns]):
-    """Activation maximization: a picture made from noise, step by step, to drive one unit as far up as it goes."""
+    """Activation maximization: a picture made from noise, step by step, to drive one unit as high as it goes."""
 
     recipe: str = tiles.recipe_option()
     preset: str = tiles.preset_option()

@@ -65,7 +65,7 @@ class Health(Section[UnitHealth, None]):
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule("max_silent", "Share of channels that are silent on all pictures, such as 5%.", _silent, share=True),
     )
-    unmeasured: ClassVar[str] = "the health of no layer was measured"
+    unmeasured: ClassVar[str] = "no layer's health was measured"
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
         """The chosen layers that are stacks of maps."""

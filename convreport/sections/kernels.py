@@ -44,7 +44,7 @@ class KernelRow:
 @section
 @dataclass(frozen=True)
 class Kernels(Section[KernelFacts, KernelRow]):
-    """The weights of the first convolution: in color where they weigh red, green and blue, else one map per channel."""
+    """The weights of the first convolution: in color if they weigh red, green and blue, otherwise one map per channel."""
 
     name: ClassVar[str] = "kernels"
     page: ClassVar[PageKind] = "layer"

@@ -33,9 +33,9 @@ class NeighborFacts:
 @section
 @dataclass(frozen=True)
 class Neighbors(Section[NeighborFacts, None]):
-    """The shown units of its layer that answer to the same pictures as a unit, by the correlation of their highest answers."""
+    """The units of the same layer that respond to the same pictures, by the correlation of their highest responses."""
 
-    count: int = field(default=6, metadata={"help": "how many neighbors of a unit", "least": 1})
+    count: int = field(default=6, metadata={"help": "how many neighbors per unit", "least": 1})
 
     name: ClassVar[str] = "neighbors"
     page: ClassVar[PageKind] = "layer"

@@ -62,7 +62,7 @@ class Verdict:
 def _survivors(book: Book) -> Measured:
     rows = Sanity.verdicts(book)
     if not rows:
-        return Measured(None, "the sanity of no heatmap was checked")
+        return Measured(None, "no heatmap method was sanity-checked")
     failed = [row.name for row in rows if row.survived]
     same = f"{', '.join(failed)} draw{'s' if len(failed) == 1 else ''} the same maps for shuffled weights"
     said = same if failed else "every map depends on the weights"
@@ -75,12 +75,12 @@ class Sanity(Section[SanityFacts, None]):
     """Sanity checks (Adebayo et al. 2018): weights are shuffled from the top down, and the maps must not stay the same."""
 
     methods: tuple[str, ...] = field(
-        default=("gradcam",), metadata={"help": "the heatmap methods that are checked", "word": "cam"}
+        default=("gradcam",), metadata={"help": "the heatmap methods to check", "word": "cam"}
     )
     layer: str = field(
-        default="", metadata={"help": "the map they look at; by default that of gradcam", "word": "cam_layer"}
+        default="", metadata={"help": "the layer they use; by default that of gradcam", "word": "cam_layer"}
     )
-    pictures: int = field(default=3, metadata={"help": "on how many pictures", "least": 1})
+    pictures: int = field(default=3, metadata={"help": "how many pictures to use", "least": 1})
 
     name: ClassVar[str] = "sanity"
     page: ClassVar[PageKind] = "model"
@@ -93,7 +93,7 @@ class Sanity(Section[SanityFacts, None]):
     Facts: ClassVar[type[Any]] = SanityFacts
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "max_survivors", "Heatmap methods that draw the same maps for shuffled weights.", _survivors, flag="sanity"
+            "max_survivors", "Heatmap methods that draw the same maps with shuffled weights.", _survivors, flag="sanity"
         ),
     )
 

@@ -74,11 +74,11 @@ class _Seen:
 @section
 @dataclass(frozen=True)
 class Shortcuts(Section[ShortcutFacts, None]):
-    """Classes whose evidence lies in the same place whatever the picture: a mark, a border (Lapuschkin et al. 2019)."""
+    """Classes whose evidence lies in the same place in every picture, such as a watermark (Lapuschkin et al. 2019)."""
 
-    pictures: int = field(default=120, metadata={"help": "on how many examples, drawn at random", "least": 1})
+    pictures: int = field(default=120, metadata={"help": "how many randomly chosen examples to use", "least": 1})
     layer: str = field(
-        default="", metadata={"help": "the map looked at; by default that of gradcam", "word": "cam_layer"}
+        default="", metadata={"help": "the layer to use; by default that of gradcam", "word": "cam_layer"}
     )
 
     name: ClassVar[str] = "shortcuts"
@@ -189,7 +189,7 @@ class Shortcuts(Section[ShortcutFacts, None]):
         first, second = ([one for drawn in cls.drawn(book) for one in drawn.facts.classes] for book in (before, now))
         counts = [float(sum(one.suspect for one in some)) if some else None for some in (first, second)]
         if counts != [None, None]:
-            yield Shift("classes told by a place in the picture", counts[0], counts[1], "lower")
+            yield Shift("classes recognized by a place in the picture", counts[0], counts[1], "lower")
         for name in dict.fromkeys(one.name for one in (*first, *second) if one.suspect):
             found = [next((one.agreement for one in some if one.name == name), None) for some in (first, second)]
             yield Shift(f"agreement of the heatmaps of {name.replace('_', ' ')}", found[0], found[1], "lower")

@@ -1,4 +1,4 @@
-"""What a section tells of a book beyond its drawings: lines, alerts, rules, pages, and parts of the report."""
+"""What a section says about a book beyond its drawings: lines, alerts, rules, pages, and parts of the report."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,9 +27,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Alert:
-    """Something that is wrong: one sentence without markup, and the pictures it rests on.
+    """Something that is wrong: one sentence without markup, and the number of pictures it rests on.
 
-    `weight` orders alerts, the worst first; `units` are those of `layer` it speaks of, `label` the class. Below `few`
+    `weight` orders alerts, the worst first; `units` are the units of `layer` concerned, `label` the class. Below `few`
     pictures it is a hint; `harmless` ones are never marked as bad.
     """
 
@@ -55,7 +55,7 @@ class Alert:
 
     @property
     def sentence(self) -> str:
-        """What is wrong, and whether that is sure."""
+        """What is wrong, and whether that is certain."""
         if not self.hint:
             return self.said
         number = f"{self.pictures} picture{'s' if self.pictures != 1 else ''}"
@@ -64,7 +64,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class Spot:
-    """What a rule speaks of, in the words of a line: a layer, some units of it, a picture, or the whole model."""
+    """What a rule is about, in words: a layer, some of its units, a picture, or the whole model."""
 
     said: str
     layer: str | None = None
@@ -72,7 +72,7 @@ class Spot:
     sample: str | None = None
 
     def link(self, book: Book) -> str:
-        """Its page on the site: that of the unit where it is one, else of its layer or picture, else of the model."""
+        """Its page on the site: that of the unit if it is one, otherwise of its layer or picture, otherwise of the model."""
         if self.layer in book.paged:
             unit = f"#u{self.units[0]}" if len(self.units) == 1 else ""
             return f"{book.slug}/layers/{book.slugs[self.layer or '']}.html{unit}"
@@ -83,9 +83,9 @@ class Spot:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a rule found: the value, in words on what it rests; `value` None where there is no evidence, said in `on`.
+    """What a rule found: the value, and in words what it rests on; `value` is None if there is no evidence, and `on` says so.
 
-    `spots` are all the places that count against the rule.
+    `spots` are all the places that break the rule.
     """
 
     value: float | None
@@ -101,7 +101,7 @@ def listed(units: tuple[int, ...]) -> str:
 
 @dataclass(frozen=True)
 class Rule:
-    """A threshold that `check` can hold a book to. It is kept by values up to it (`max_...`) or from it on (`min_...`).
+    """A threshold that `check` can hold a book to: an upper limit (`max_...`) or a lower limit (`min_...`).
 
     `share` values are 0..1 and shown in percent; `flag` is an option of the command that asks for a threshold of 0.
     """
@@ -123,7 +123,7 @@ Outcome = Literal["passed", "failed", "error"]
 
 @dataclass(frozen=True)
 class Broken:
-    """A place that broke a rule: what it is, its layer, units and picture where it has them, and its page of the site."""
+    """A place that broke a rule: what it is, its layer, units and picture if it has them, and its page on the site."""
 
     said: str
     link: str
@@ -134,7 +134,7 @@ class Broken:
 
 @dataclass(frozen=True)
 class Result:
-    """One rule held against the evidence; `link` is the page of the site that shows it, `broken` names what broke it."""
+    """One rule held against the evidence; `link` is the page that shows it, `broken` names what broke it."""
 
     rule: str
     outcome: Outcome
@@ -148,9 +148,9 @@ class Result:
 
 @dataclass(frozen=True)
 class Shift:
-    """A number that a section tells of two books, the older one first; None where it was not measured.
+    """A number that a section reports for two books, the older one first; None if it was not measured.
 
-    `better` says which way is good; changes below `least` are none. Shares are 0..1.
+    `better` says which direction is good; changes up to `least` do not count. Shares are 0..1.
     """
 
     name: str
@@ -162,7 +162,7 @@ class Shift:
 
     @property
     def worse(self) -> bool:
-        """Has it become worse?"""
+        """Did it get worse?"""
         if self.old is None or self.new is None:
             return False
         by = self.old - self.new if self.better == "higher" else self.new - self.old
@@ -171,11 +171,11 @@ class Shift:
 
 @dataclass(frozen=True)
 class Units:
-    """How the tiles of a section's units are told: the heading of their sheet, and the fact that orders them.
+    """How the tiles of a section's units are presented: the heading of their sheet, and the fact that orders them.
 
-    `number` is a field of the facts, `word` what it is called (nothing for a score), `prefix` stands before it. `exact`
-    tiles are maps whose pixels must stay what they are; `main` ones have the unit's short address (#u3). `beside` is a
-    figure whose units are the ones to show with it. In the dialog of a unit `caption` stands above its tile, and `rows` are
+    `number` is a field of the facts, `word` what it is called (nothing for a score), `prefix` goes before it. `exact`
+    tiles are maps whose pixels must not be smoothed; `main` ones have the unit's short address (#u3). `beside` is a
+    figure whose units are the ones to show with it. In a unit's dialog, `caption` is shown above its tile, and `rows` are
     further fields, with their names.
     """
 
@@ -203,7 +203,7 @@ class OwnPage:
 
 @dataclass(frozen=True)
 class SaidClass:
-    """A class that a section has something to say of; `lone` ones get a page only while there are few of them."""
+    """A class that a section has something to say about; `lone` ones get a page only if there are few of them."""
 
     index: int
     name: str
@@ -213,7 +213,7 @@ class SaidClass:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the one-file report: where its heading is, what stands in the table of contents, and what it needs."""
+    """A part of the one-file report: its anchor, its title in the table of contents, and what its template needs."""
 
     anchor: str
     title: str
@@ -222,7 +222,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands of a model in a column of the table of many: `value` orders it, `said` is shown."""
+    """A model's cell in a column of the table of several models: `value` orders it, `said` is shown."""
 
     column: str
     value: float

@@ -33,12 +33,12 @@ class VariantFacts:
 @section
 @dataclass(frozen=True)
 class Variants(Section[VariantFacts, None]):
-    """Several pictures that drive one unit, each held unlike the others: what else it could be looking for."""
+    """Several pictures that drive one unit, kept different from each other: what else it could be looking for."""
 
     pictures: int = field(
         default=1,
         metadata={
-            "help": "different pictures of each unit, up to 8; 1: none beside its pattern",
+            "help": "how many different pictures to draw of each unit, up to 8; 1: only its pattern",
             "least": 1,
             "most": MOST,
             "word": "diversity",

@@ -44,7 +44,7 @@ def prepare(atlas: Atlas, remote: str, branch: str, *, stale: bool) -> Offer:
             f"The site of {atlas.out} is not built, or older than its pages.", "Build it again with `convreport site`."
         )
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", branch) or ".." in branch:
-        raise PublishError(f"'{branch}' is no name of a branch.", "The usual one is gh-pages.")
+        raise PublishError(f"'{branch}' is not a valid branch name.", "The usual one is gh-pages.")
     with atlas.locked():  # no build replaces the site meanwhile
         sizes = {path: path.stat().st_size for path in atlas.site.rglob("*") if path.is_file()}
     whole = sum(sizes.values())

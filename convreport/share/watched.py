@@ -162,7 +162,7 @@ def _plots(kept: Sequence[Snapshot]) -> list[Plot]:
     made = [
         _plot("Accuracy", "", shares, epochs, 0.0, 1.0),
         _plot("Loss", "", losses, epochs, 0.0, None),
-        _plot("Silent units", "The share of units that answer none of the pictures.", silent, epochs, 0.0, None),
+        _plot("Silent units", "The share of units that respond to none of the pictures.", silent, epochs, 0.0, None),
         _plot(
             "CKA to the last epoch",
             "At 1 the layer tells pictures apart as it does in the end.",

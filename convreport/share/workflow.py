@@ -23,7 +23,7 @@ def write(atlas: Atlas, *, force: bool) -> tuple[Path, list[str]]:
     root = _root(atlas.out)
     path = root / PLACE
     if path.exists() and not force:
-        raise UsageError(f"{path} is there already; it was not touched.", "Replace it with --force.")
+        raise UsageError(f"{path} already exists; it was not touched.", "Replace it with --force.")
     folder = atlas.out.resolve().relative_to(root).as_posix()
     write_atomically(path, _text(folder, slugs).encode())
     names = ("mkdocs.yml", "docs", ".gitignore")

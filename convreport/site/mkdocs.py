@@ -39,7 +39,7 @@ def move(atlas: Atlas, address: str) -> None:
         parts.scheme not in ("http", "https") or not parts.netloc or re.search(r"[\s\"'<>]", address)
     ):
         raise UsageError(
-            f"The site cannot stand at '{address}'.", "Say --site-url https://NAME.github.io/REPOSITORY/, or none."
+            f"The site cannot be at '{address}'.", "Give --site-url https://NAME.github.io/REPOSITORY/, or none."
         )
     if (whole := "" if address == "none" else address.rstrip("/") + "/") != standing(atlas):
         write_text(atlas.out / "mkdocs.yml", HEADER + _standing_at(whole))
@@ -97,12 +97,12 @@ def _why(said: str) -> SiteError:
     if found := re.search(r"\[(?:Errno|WinError) \d+\] ([^:\n]+)", said):
         return SiteError(
             f"MkDocs could not write the site ({found[1].lower()}).",
-            "All drawings and the last site are kept. Make room, or mend the permissions, and run `convreport site`.",
+            "All drawings and the last site are kept. Make room, or fix the permissions, and run `convreport site`.",
         )
     told = lines[-1:] if "Traceback (most recent call last)" in said else lines[-6:]
     return SiteError(
         "MkDocs could not build the site: " + "\n".join(told),
-        "All drawings are kept. If the pages in docs/notes are at fault, mend them and run `convreport site`.",
+        "All drawings are kept. If the pages in docs/notes are at fault, fix them and run `convreport site`.",
     )
 
 

@@ -89,7 +89,7 @@ def _told(template: str) -> Iterator[None]:
         line = getattr(error, "lineno", None) or (lines or [None])[-1]
         where = f"{template}, line {line}" if line else template
         raise SiteError(
-            f"The template {where}, cannot be rendered: {error}.", "Mend it, or leave --templates out."
+            f"The template {where}, cannot be rendered: {error}.", "Fix it, or leave out --templates."
         ) from error
 
 

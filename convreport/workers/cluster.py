@@ -104,7 +104,7 @@ def remote(address: str) -> Iterator[Any]:
             said = str(error).strip().splitlines() or [type(error).__name__]
             raise UsageError(
                 f"No Dask scheduler answers at {address} ({said[0][:200]}).",
-                "Start one with `dask scheduler`, or leave --workers away.",
+                "Start one with `dask scheduler`, or leave out --workers.",
             ) from None
         with client:
             yield client

@@ -91,7 +91,7 @@ class Crew:
         return True
 
     def _refuse(self, address: str, why: str) -> None:
-        self._emit(events.Warned(f"The worker {address} is left out: {why}.", "Install there what is here."))
+        self._emit(events.Warned(f"The worker {address} is left out: {why}.", "Install the same versions there."))
 
     def _instruct(self, address: str) -> None:
         """Tell a worker what is to be drawn, and bring it the model's files where it does not have them."""

@@ -137,10 +137,8 @@ class Foreman:
             self._peopled = time.monotonic()
         elif time.monotonic() - self._peopled > (0 if self._refused else PATIENCE):
             raise LostError(
-                "No worker is left that could go on."
-                if self._refused
-                else f"No worker came in {PATIENCE:.0f} seconds.",
-                "What was drawn is kept, and the same command goes on from there.",
+                "No worker is left to continue." if self._refused else f"No worker came in {PATIENCE:.0f} seconds.",
+                "What was drawn is kept, and the same command continues from there.",
             )
 
     def _addresses(self) -> set[str]:
@@ -155,7 +153,7 @@ class Foreman:
         if time.monotonic() - self._heard > FAREWELL or self._client.status in ("closed", "closing"):
             raise LostError(
                 "The Dask scheduler is gone.",
-                "What was drawn is kept; start it again, and the same command goes on from there.",
+                "What was drawn is kept; start it again, and the same command continues from there.",
             )
         return set(self._workers)
 

@@ -134,7 +134,7 @@ def _opened(bench: _Bench) -> Network:
             raise UnopenedError(f"On the worker {_where()}: {error.message}", error.hint) from None
         if _essence(loaded.card) != _essence(order.scope.card):
             raise UnopenedError(
-                f"{order.scope.card.name} is another model on the worker {_where()}.",
+                f"{order.scope.card.name} is a different model on the worker {_where()}.",
                 "Its weights or its code differ there; --workers 1 draws in this process alone.",
             )
         means = Means(order.precision, _folder() / order.name / "precision.json", order.memory)

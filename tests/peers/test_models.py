@@ -226,4 +226,4 @@ def test_imagenet_networks_without_a_telling_name_are_told_by_known_photos(real)
     model = keras.applications.MobileNetV2(weights=str(file), name="mystery")
     card = load(Request("mystery", live=model)).card
     assert card.preprocessing.mode == "symmetric"
-    assert "knows a cat, a coffee and a rocket" in card.preprocessing.why
+    assert "recognizes a cat, a coffee and a rocket" in card.preprocessing.why

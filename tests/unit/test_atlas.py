@@ -159,7 +159,7 @@ def test_it_is_off_by_default_and_refuses_in_a_sentence(monkeypatch, flat, net):
     named = ActivationAtlas(layer=("rectify",))
     assert named.subjects(replace(scope, examples=None)) == []
     assert named.silence(scope) == "There are no examples to lay out."
-    with pytest.raises(UsageError, match="head is no stack of maps"):
+    with pytest.raises(UsageError, match="head is not a stack of maps"):
         ActivationAtlas(layer=("head",)).subjects(scope)
     with pytest.raises(UsageError, match=r"activation_atlas\.grid must be at most 40, not 99"):
         configure("activation_atlas", {"grid": 99})

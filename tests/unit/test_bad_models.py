@@ -42,18 +42,18 @@ def bad_models(folder):
     keras.Sequential([keras.Input((8, 8, 8, 1)), layers.Conv3D(2, 3)], name="cube").save(folder / "cube.keras")
     keras.Sequential([keras.Input((8,)), layers.Dense(2)], name="table").save(folder / "table.keras")
     return [
-        ("text.keras", "text.keras is not a Keras model, or is damaged", "unbroken"),
-        ("text.h5", "text.h5 is not a Keras model, or is damaged", "unbroken"),
-        ("half.keras", "half.keras is not a Keras model, or is damaged", "unbroken"),
-        ("half.h5", "half.h5 is not a Keras model, or is damaged", "unbroken"),
+        ("text.keras", "text.keras is not a Keras model, or is damaged", "intact"),
+        ("text.h5", "text.h5 is not a Keras model, or is damaged", "intact"),
+        ("half.keras", "half.keras is not a Keras model, or is damaged", "intact"),
+        ("half.h5", "half.h5 is not a Keras model, or is damaged", "intact"),
         ("corrupt.keras", "corrupt.keras", ""),
-        ("other.keras", "other.keras is not a Keras model", "unbroken"),
+        ("other.keras", "other.keras is not a Keras model", "intact"),
         ("numbers.h5", "Keras did not write it", ".keras or .h5"),
         ("only.weights.h5", "holds weights only", "--arch"),
         ("dense.keras", "no two-dimensional convolution", "convolutions"),
         ("line.keras", "not one-dimensional ones", "Series"),
         ("cube.keras", "volumes or clips", "2-D part"),
-        ("table.keras", "not pictures of height x width x channels", "Series and tables"),
+        ("table.keras", "not pictures of height x width x channels", "series or tables"),
     ]
 
 

@@ -110,7 +110,7 @@ def test_what_does_not_fit_is_said_with_its_place(text, change, said):
 def test_a_damaged_file_is_a_sentence_everywhere(atlas_copy, text, damage):
     file = atlas_copy / "docs/demo/atlas.json"
     file.write_bytes(damage(text))
-    with pytest.raises(UsageError, match="is damaged, or no atlas"):
+    with pytest.raises(UsageError, match="is damaged, or not an atlas"):
         read(file, kinds)
     for words in (("check", atlas_copy), ("export", atlas_copy), ("verify", atlas_copy)):
         done = run(*words)

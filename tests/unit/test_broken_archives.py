@@ -49,7 +49,7 @@ def test_encrypted_and_strangely_packed_archives_are_a_sentence(saved, tmp_path)
     refused(run("layers", file), 3, "packed.keras is encrypted", "without a password")
     file = rewritten(saved, tmp_path, zipfile.ZIP_STORED)
     patched_directory(file, 8, 99)
-    refused(run("layers", file), 3, "packed by a method that Python does not know (99)", "Save it again")
+    refused(run("layers", file), 3, "compressed with a method that Python does not know (99)", "Save it again")
 
 
 def test_an_archive_that_holds_a_member_twice_is_refused(saved, tmp_path):

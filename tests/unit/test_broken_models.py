@@ -115,7 +115,7 @@ def test_names_that_cannot_be_written_down_are_a_sentence(saved, tmp_path):
         config = json.loads(tree.attrs["model_config"])
         config["config"]["layers"][0]["config"]["name"] = "half a letter \ud83d"
         tree.attrs["model_config"] = json.dumps(config)
-    refused(run("layers", file), 3, f"{file.name} is not a Keras model, or is damaged", "unbroken")
+    refused(run("layers", file), 3, f"{file.name} is not a Keras model, or is damaged", "intact")
 
 
 def test_bits_turned_in_the_head_of_a_tree_are_a_sentence(saved, tmp_path):

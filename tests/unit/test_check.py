@@ -112,7 +112,7 @@ def test_thresholds_stand_in_the_configuration_too(small_atlas, tmp_path):
 def test_what_cannot_be_checked_is_a_sentence(small_atlas, tmp_path):
     (tmp_path / "other.json").write_text("{}")
     done = run("check", small_atlas, "--baseline", tmp_path / "other.json")
-    assert done.exit_code == 2 and "damaged, or no atlas.json" in done.stderr
+    assert done.exit_code == 2 and "damaged, or not an atlas.json" in done.stderr
     done = run("check", small_atlas, "--format", "xml")
     assert done.exit_code == 2 and "no format 'xml'" in done.stderr
     done = run("check", small_atlas, "--baseline", small_atlas / "docs/demo/atlas.json")
@@ -127,7 +127,7 @@ def test_alerts_are_counted_where_health_was_measured(small_atlas):
     lost = rule(books.changed(made, "health", 0, silent=(3,), pictures=500), 0)
     assert lost.outcome == "failed" and "1 of the 16 units of block1_conv1 is silent" in lost.said
     unknown = rule(books.without(made, "health"), 0)
-    assert unknown.outcome == "error" and "health of no layer was measured" in unknown.said
+    assert unknown.outcome == "error" and "no layer's health was measured" in unknown.said
 
 
 def test_what_broke_a_rule_is_named_with_its_page_in_all_formats(small_atlas):

@@ -177,7 +177,7 @@ def test_layers_find_their_counterparts_in_and_out_of_a_nested_network(base):
 def test_without_truth_agreement_is_told(base, shown):
     decisions, _, _ = met(base, altered(base, "head", swap), Held(shown, ()))
     assert decisions.known == 0 and decisions.p is None and decisions.calibration is None
-    assert "agreement, without a known truth" in words.decisions(decisions)
+    assert "agreement; without true classes" in words.decisions(decisions)
     assert decisions.worse == decisions.flipped > 50 and {one.truth for one in decisions.confusions} == {""}
 
 

@@ -68,7 +68,7 @@ def test_a_mark_in_the_corner_is_named_as_a_shortcut(tmp_path):
     one = change.comparison
     (shortcut,) = [alarm for alarm in one.of("new") if alarm.kind == "shortcut"]
     assert "evidence for red" in shortcut.said and "upper left corner" in shortcut.said and not shortcut.hint
-    told = next(row for row in one.evidence if row.name == "classes told by a place in the picture")
+    told = next(row for row in one.evidence if row.name == "classes recognized by a place in the picture")
     assert (told.old, told.new, told.worse) == (0, 1, True)
     of = {name: [look.overlap for look in one.attention.looks if look.label == name] for name in CLASSES}
     assert np.mean(of["red"]) < min(np.mean(of["green"]), np.mean(of["blue"])), "the evidence for red moved most"

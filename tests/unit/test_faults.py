@@ -99,7 +99,7 @@ def spoilt(change):
 def test_a_damaged_book_is_told_by_every_command(change, words, atlas_copy):
     spoilt(change)(atlas_copy)
     for command in ("check", "export", "verify"):
-        refused(run(command, atlas_copy), 2, "is damaged, or no atlas.json", "Build its model again")
+        refused(run(command, atlas_copy), 2, "is damaged, or not an atlas.json", "Build its model again")
     done = run("site", atlas_copy)
     assert done.exit_code == 0, done.output
     assert words in " ".join(done.stdout.split())
@@ -151,7 +151,7 @@ def test_a_damaged_picture_of_the_store_is_found_told_and_drawn_again(fault, tmp
     path.write_bytes({"cut": whole[:40], "empty": b""}.get(fault, whole))
     with pytest.raises(UsageError, match="was damaged, and is deleted") as caught:
         store.picture(name)
-    assert "drawn again" in caught.value.hint
+    assert "redrawn" in caught.value.hint
     assert store.get("ab12") is None, "so it is drawn again"
     store.put("ab12", pack(drawing(7)))
     assert store.picture(name).max() == 7
@@ -220,7 +220,7 @@ def test_a_write_that_fails_is_a_sentence(number, atlas_copy, monkeypatch):
     (atlas_copy / "docs/index.md").unlink()
     monkeypatch.setattr(files, "write_atomically", fail)
     refused(
-        run("site", atlas_copy), 2, f"cannot be read or written ({os.strerror(number).lower()})", "goes on from there"
+        run("site", atlas_copy), 2, f"cannot be read or written ({os.strerror(number).lower()})", "continues from there"
     )
     monkeypatch.undo()
     assert run("site", atlas_copy).exit_code == 0

@@ -133,7 +133,7 @@ def test_labels_of_the_wrong_length_and_for_nothing(tmp_path):
     (tmp_path / "labels.txt").write_text("a\nb\nc\nd\n")
     ZOO["functional"]().save(tmp_path / "net.keras")
     refused(
-        run("doctor", tmp_path / "net.keras", "--labels", tmp_path / "labels.txt"), 2, "brings 4 names", "3 classes"[:1]
+        run("doctor", tmp_path / "net.keras", "--labels", tmp_path / "labels.txt"), 2, "gives 4 names", "3 classes"[:1]
     )
     with pytest.raises(UsageError, match="scores no classes"):
         models.network(ZOO["embedding"](), labels=("a",))
@@ -201,7 +201,7 @@ def test_a_table_with_an_unknown_class_is_an_error(shapes, tmp_path):
     done = run("build", "demo", "--images", shapes, "--truth", tmp_path / "truth.csv", "-o", tmp_path / "a")
     refused(done, 2, "--truth says 'flwoer' of 0", "Did you mean flower")
     (tmp_path / "truth.csv").write_text("just words\n")
-    with pytest.raises(UsageError, match="no table of pictures"):
+    with pytest.raises(UsageError, match="not a table of pictures"):
         truth.read(tmp_path / "truth.csv")
 
 

@@ -73,7 +73,11 @@ def test_grad_cam_looks_where_the_score_depends_on():
 def test_cam_layer_overrules_and_is_checked():
     card = card_of("functional")
     assert layers.cam_layer(card, "*_a").path == "body_a"
-    for wanted, message in (("body_*", "names 3 layers"), ("head", "is no map"), ("nothing", "no layer that matches")):
+    for wanted, message in (
+        ("body_*", "names 3 layers"),
+        ("head", "is not a map"),
+        ("nothing", "no layer that matches"),
+    ):
         with pytest.raises(UsageError, match=message):
             layers.cam_layer(card, wanted)
 

@@ -143,7 +143,7 @@ def test_files_that_are_no_masks_are_told(tmp_path):
     (tmp_path / "b.csv").write_text("a,b")
     for name, said in (
         ("empty", "holds no masks"),
-        ("a.json", "no COCO file of masks .'categories'"),
+        ("a.json", "not a COCO file of masks .'categories'"),
         ("b.csv", "holds no masks"),
     ):
         with pytest.raises(UsageError, match=said) as caught:

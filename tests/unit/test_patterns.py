@@ -59,7 +59,7 @@ def test_drawn_alone_it_is_the_tile_of_the_atlas(tmp_path, small_atlas):
     [
         (["block1_conv1", "16"], "block1_conv1 has no unit '16'", "0 to 15"),
         (["block1_conv1", "first"], "has no unit 'first'", "0 to 15"),
-        (["predictions", "0"], "no stack of maps", "convreport layers"),
+        (["predictions", "0"], "not a stack of maps", "convreport layers"),
         (["block*", "0"], "means 14 layers", "Name one"),
         (["block1_conf1", "0"], "no layer that matches", "block1_conv1"),
         (["classes", "squid"], "no class 'squid'", "0 to 17"),
@@ -85,7 +85,7 @@ def test_what_cannot_be_drawn_is_told(words, said, hint, tmp_path, monkeypatch):
 def test_a_unit_that_no_layer_has_is_told_with_the_range(tmp_path):
     done = run("build", "demo", "-o", tmp_path / "a", "--sections", "filters", "--filters", "3,4096")
     assert done.exit_code == 2
-    assert "no layer that is shown has a unit 4096. the widest, block5_conv1, has units 0 to 95" in (
+    assert "no layer in this atlas has a unit 4096. the widest, block5_conv1, has units 0 to 95" in (
         " ".join(done.stderr.split()).lower()
     )
 

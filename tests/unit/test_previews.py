@@ -46,7 +46,7 @@ def test_an_address_is_kept_until_another_is_said(tmp_path):
     mkdocs.move(atlas, "")
     assert mkdocs.standing(atlas) == "https://example.org/a/"
     for wrong in ("example.org", "ftp://example.org", "https://exa mple.org", "https://a.org/'"):
-        with pytest.raises(UsageError, match="cannot stand"):
+        with pytest.raises(UsageError, match="cannot be at"):
             mkdocs.move(atlas, wrong)
     mkdocs.move(atlas, "none")
     assert mkdocs.standing(atlas) == ""

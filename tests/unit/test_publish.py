@@ -110,7 +110,7 @@ def test_what_cannot_be_published_is_a_sentence(repository, tmp_path, monkeypatc
     done = run("publish", repository, "--remote", "upstream", "--yes")
     assert done.exit_code == 6 and "no remote 'upstream' (it has: origin)" in done.stderr
     done = run("publish", repository, "--branch", "a..b", "--yes")
-    assert done.exit_code == 6 and "is no name of a branch" in done.stderr
+    assert done.exit_code == 6 and "is not a valid branch name" in done.stderr
     git(repository, "remote", "set-url", "origin", str(tmp_path / "gone.git"))
     done = run("publish", repository, "--yes")
     assert done.exit_code == 6 and "does not answer" in done.stderr

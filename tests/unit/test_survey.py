@@ -135,7 +135,7 @@ def test_a_layer_that_answers_with_no_number_is_left_out_alone(tmp_path):
 
     _, found = surveyed(files(tmp_path / "many", 3), ("first", "rectify"), broken)
     assert found.of("first").pictures[0] == 3
-    with pytest.raises(Exception, match="rectify of small answers with NaN or infinity"):
+    with pytest.raises(Exception, match="rectify of small responds with NaN or infinity"):
         found.of("rectify")
 
 

@@ -146,7 +146,7 @@ def test_weights_alone_need_their_architecture(trained, tmp_path):
     torch.save(trained.state_dict(), file)
     with pytest.raises(ModelError, match="holds weights only"):
         loaded(source=file)
-    with pytest.raises(UsageError, match="is no function"):
+    with pytest.raises(UsageError, match="is not a function"):
         loaded(source=file, arch="resnet50")
     assert loaded(source=file, arch=SOURCE).card.name == "best"
     (tmp_path / "junk.pt").write_bytes(b"no tensors")

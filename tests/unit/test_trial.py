@@ -39,7 +39,7 @@ def test_a_tree_in_which_the_library_never_ends_is_a_sentence(kind, saved, tmp_p
     else:
         file = copied(saved, kind, tmp_path)
         endless(file)
-    refused(run("layers", file), 3, f"{file.name} is not a Keras model, or is damaged", "unbroken")
+    refused(run("layers", file), 3, f"{file.name} is not a Keras model, or is damaged", "intact")
     assert files.look_into(saved / kind).config is not None  # with the next process
 
 

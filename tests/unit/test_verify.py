@@ -94,13 +94,13 @@ def test_a_changed_weight_file_is_named(mine):
     other.get_layer("second").set_weights([weights[0] * 1.01, *weights[1:]])
     other.save(mine.parent / "mine.keras")
     done = run("verify", mine)
-    assert done.exit_code == 1 and "differs model: its weights or wiring are others" in done.stdout
+    assert done.exit_code == 1 and "differs model: its weights or wiring have changed" in done.stdout
 
 
 def test_another_picture_of_the_same_name_is_named(mine):
     Image.new("RGB", (50, 40), (9, 99, 199)).save(mine.parent / "two.png")
     done = run("verify", mine, "--sample", "3")
-    assert done.exit_code == 1 and "differs picture two: it is another one now, or gone" in done.stdout
+    assert done.exit_code == 1 and "differs picture two: it has changed, or is gone" in done.stdout
 
 
 def test_another_version_is_told_and_no_fault(mine):
@@ -128,7 +128,7 @@ def test_what_cannot_be_verified_is_a_sentence(mine, tmp_path):
     done = run("verify", mine)
     assert done.exit_code == 2 and "Run its build again" in done.stderr
     convreport.build(models.small("live"), out=tmp_path / "b", sections=["overview"], max_images=1)
-    with pytest.raises(UsageError, match="at hand in Python"):
+    with pytest.raises(UsageError, match="of a Python process"):
         recall(Atlas.open(tmp_path / "b", create=False), "live", configure)
 
 
@@ -143,4 +143,4 @@ def test_other_examples_are_named(tmp_path):
     assert agreed.exit_code == 0 and "agrees  examples, block1_conv1 unit 1: pixels alike to 1.0000" in agreed.stdout
     Image.new("RGB", (40, 40), (9, 99, 199)).save(tmp_path / "many/2.png")
     done = run("verify", tmp_path / "a", "--sample", "9")
-    assert done.exit_code == 1 and "differs examples: they are others now, 4 files" in done.stdout
+    assert done.exit_code == 1 and "differs examples: they are different now, 4 files" in done.stdout

@@ -163,7 +163,7 @@ def test_a_damaged_snapshot_is_left_out_and_epochs_trained_again_replace_theirs(
 
 def test_trouble_is_told_of_and_ends_no_training(tmp_path, capsys):
     train(tmp_path / "run", layers=("nowhere",), epochs=1)
-    assert "convreport.Watch watches no more: trained has no layer that matches 'nowhere'" in capsys.readouterr().out
+    assert "convreport.Watch stopped watching: trained has no layer that matches 'nowhere'" in capsys.readouterr().out
     with pytest.raises(UsageError, match="holds no training that was watched"):
         snapshot.read(tmp_path / "run")
 

@@ -137,7 +137,7 @@ def test_another_model_under_the_same_name_is_refused(given, tmp_path, monkeypat
     folder, more, _ = given
     monkeypatch.setattr(cluster, "local", threads)
     monkeypatch.setattr(crew.hand, "_essence", lambda card: object())
-    with pytest.raises(ConvreportError, match="is another model on the worker"):
+    with pytest.raises(ConvreportError, match="is a different model on the worker"):
         atlas(tmp_path / "two", "2", model=folder / "small.keras", **more)
 
 

@@ -37,7 +37,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Said:
-    """The class said first, and its probability."""
+    """The predicted class and its probability."""
 
     name: str
     confidence: float
@@ -45,7 +45,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Flip:
-    """A picture whose decision changed; `overlays` show where the evidence lay for what each said."""
+    """A picture whose decision changed; `overlays` show the evidence for each prediction."""
 
     picture: str
     truth: str
@@ -57,7 +57,7 @@ class Flip:
 
 @dataclass(frozen=True)
 class OfClass:
-    """The pictures of one true class: how many, how many each got right, and how many changed sides."""
+    """The pictures of one true class: how many, how many each model got right, and how many changed sides."""
 
     name: str
     pictures: int
@@ -68,7 +68,7 @@ class OfClass:
 
 @dataclass(frozen=True)
 class Confusion:
-    """So many pictures (of a true class, "" where it is not known) were taken for `old` and are taken for `new`."""
+    """How many pictures (of a true class, "" if it is not known) were predicted as `old` and are now predicted as `new`."""
 
     truth: str
     old: str
@@ -78,7 +78,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How true confidences are: the reliability diagram, and the expected calibration error of it."""
+    """How reliable the confidences are: the reliability diagram and its expected calibration error."""
 
     bins: tuple[Bin, ...]
     error: float
@@ -108,23 +108,23 @@ class Decisions:
 
     @property
     def worse(self) -> int:
-        """What may not grow: pictures that were right and are wrong; where no truth is known, all that changed."""
+        """What must not grow: pictures that went from right to wrong; without true classes, all that changed."""
         return self.lost if self.known else self.flipped
 
     @property
     def among(self) -> int:
-        """Of how many pictures."""
+        """Out of how many pictures."""
         return self.known or self.pictures
 
     @property
     def drop(self) -> float | None:
-        """By how much accuracy fell, in 0..1 (negative: it rose); None where no truth is known."""
+        """By how much accuracy fell, in 0..1 (negative: it rose); None without true classes."""
         return (self.right[0] - self.right[1]) / self.known if self.known else None
 
 
 @dataclass(frozen=True)
 class Look:
-    """One picture: how like the heatmaps of one class are, by rank and by the place of the hottest fifth."""
+    """One picture: how similar both heatmaps of one class are, by rank and by the place of the hottest fifth."""
 
     picture: str
     label: str
@@ -135,7 +135,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Attention:
-    """Where the evidence lies before and after: means over `pictures`, and the largest shifts, the largest first."""
+    """Where the evidence lies before and after: means over `pictures`, and the largest shifts, in order."""
 
     layers: tuple[str, str]
     pictures: int
@@ -197,7 +197,7 @@ class UnitPair:
 
 @dataclass(frozen=True)
 class UnitsOf:
-    """The units of one layer of both, the most changed first."""
+    """The units of one layer in both models, the most changed first."""
 
     old: str
     new: str
@@ -225,7 +225,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A number that a section tells of both; None where it was not measured. `worse` says so where it became worse."""
+    """A number that a section reports for both models; None if it was not measured. `worse`: it got worse."""
 
     name: str
     old: float | None
@@ -236,7 +236,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Difference:
-    """Something about architecture, input or settings that differs."""
+    """A difference in architecture, input or settings."""
 
     what: str
     old: str
@@ -278,7 +278,7 @@ class Comparison:
 
     @property
     def alarming(self) -> tuple[Alarm, ...]:
-        """Alerts that are new, and kept ones that speak of more units; hints left out."""
+        """Alerts that are new, and kept ones that name more units; without hints."""
         return tuple(
             one for one in self.alarms if not one.hint and (one.status == "new" or (one.status == "kept" and one.units))
         )

@@ -47,13 +47,13 @@ def decisions(found: Decisions) -> str:
     """What became of the pictures, and whether that is more than chance."""
     changed = f"{found.flipped:,} of {found.pictures:,} decisions changed" if found.flipped else "No decision changed"
     if not found.known:
-        return f"{changed}: {found.same / found.pictures:.1%} agreement, without a known truth to say which is right."
+        return f"{changed}: {found.same / found.pictures:.1%} agreement; without true classes there is no telling which is right."
     before, now = (right / found.known for right in found.right)
     accuracy = f"accuracy {before:.1%}, unchanged" if before == now else f"accuracy {before:.1%} to {now:.1%}"
     if not found.lost and not found.gained:
         return f"{changed}: {accuracy} on {found.known:,} pictures."
     p = f"p = {found.p:.2g}" if found.p is not None and found.p >= 0.0001 else "p < 0.0001"
-    sure = "more than chance" if (found.p or 0) < SURE and found.p is not None else "no more than chance may do"
+    sure = "more than chance" if (found.p or 0) < SURE and found.p is not None else "no more than chance"
     said = f"{changed}: {accuracy} on {found.known:,} pictures, {found.lost} right to wrong and {found.gained} wrong to right"
     return f"{said} (exact McNemar test, {p}: {sure})."
 
@@ -74,7 +74,7 @@ def attention(found: Attention) -> str:
     """How far the evidence moved."""
     on = f"on {found.pictures} pictures looked at"
     if min(found.correlation, found.overlap) >= STILL:
-        return f"The evidence lies where it lay, {on}."
+        return f"The evidence has not moved, {on}."
     return (
         f"Heatmaps before and after have a rank correlation of {found.correlation:.2f} on average and share "
         f"{found.overlap:.0%} of their hottest fifth, {on}."
@@ -85,7 +85,7 @@ def layers(found: Layers) -> str:
     """Which layer drifted most, and where that began."""
     largest = found.largest
     if largest is None or largest.cka is None:
-        return "How far layers drifted is not known."
+        return "Layer drift is not known."
     if largest.cka >= SAME:
         return f"No layer drifted: CKA is {largest.cka:.3f} or more on {found.pictures:,} pictures."
     drifted = [one for one in found.drifts if one.cka is not None and one.cka < SAME]

@@ -110,10 +110,10 @@ class Climb:
                     reasons.append(error)
                     continue
                 if slope is None:
-                    raise ModelError(f"No gradient reaches the picture from {path}.", "Nothing can be climbed there.")
+                    raise ModelError(f"No gradient reaches the picture from {path}.", "Nothing can be optimized there.")
                 return
         line = (str(reasons[0]).strip().splitlines() or [type(reasons[0]).__name__])[0][:200]
-        raise ModelError(f"{path} cannot be climbed ({line}).", "Choose another layer.") from reasons[0]
+        raise ModelError(f"{path} cannot be optimized ({line}).", "Choose another layer.") from reasons[0]
 
     def _trial(self) -> Any:
         """The gradient of one height for one grey canvas; None if there is none."""

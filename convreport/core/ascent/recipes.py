@@ -1,4 +1,4 @@
-"""The named ways of maximizing an objective, each after its source with the source's numbers; and the user's own."""
+"""The named ways of maximizing an objective, each with its source and the source's numbers; and the user's own."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -14,28 +14,29 @@ class Recipe:
 
     Objective: before the activation or after it; `border` cells of the map are left out on each side (-1: by its size);
     `norm` and `variation` weigh penalties (the 6-norm and the total variation of the canvas, each per number).
-    Parameterization: Fourier coefficients or pixels, of a picture in 0..1 behind the model's own preprocessing
-    (`canvas` picture) or of the raw numbers fed to the network; or the phases alone of such coefficients, whose magnitudes
-    are those of `spectrum`, which is measured of the build's pictures; pixels start from uniform noise between the two numbers
-    of `start`, coefficients from normal noise of the standard deviation `start[1]`; `falloff` is the power of the
-    frequency by which coefficients are scaled down; `deviation` bounds the standard deviation of what goes into the
-    sigmoid, and twice it the root mean square, so that a picture cannot score by contrast (0: unbounded).
+    Parameterization: Fourier coefficients or pixels, either of a picture in 0..1 that passes through the model's
+    preprocessing (`canvas` picture) or of the raw numbers fed to the network; or only the phases of such coefficients, with
+    the magnitudes of `spectrum`, which is measured on the build's pictures. Pixels start from uniform noise between the two
+    numbers of `start`, coefficients from normal noise with the standard deviation `start[1]`; `falloff` is the power of the
+    frequency by which coefficients are scaled down; `deviation` bounds the standard deviation of the sigmoid's input, and
+    twice `deviation` its root mean square, so that a picture cannot score by contrast alone (0: unbounded).
     Transforms, drawn anew for each picture and step: rotation (degrees each way), zoom (relative, each way) and shift
-    (share of the canvas, each way) as one warp; `crop` pixels on each side, or as many more on one and fewer on the other,
-    are not seen by a step; `roll` shifts by whole pixels around the edge. `blur` is the side of a box filter after each
+    (share of the canvas, each way) as one warp; each step ignores `crop` pixels on each side, or as many more on one side
+    and fewer on the other; `roll` shifts by whole pixels around the edge. `blur` is the side of a box filter after each
     scale.
     Optimizer: Adam, Padam, RMSprop, or plain ascent on the gradient over its L2 norm or its root mean square; `fade` is the
     share of the rate that is gone by the last step; `momentum` is Adam's first beta, `adaptive` Padam's power of the second
     moment (0.5 would be Adam, 0 plain ascent); `decay` pulls the values to zero.
     Schedule: `steps` at each of `scales` sizes, each `growth` times the last, and `deep` times as many for units that see
-    more than a tile, or `light` times as many in networks of little work, which converge more slowly and cost less; `size`
-    of the first in pixels, 0: from the receptive field, from `smallest` to `largest`, and `margin` on each side that is
-    cut off at the end (none for units that see more than a tile). `scales` 0: as many as the source gives the kind of objective.
-    Diversity: so many pictures of each objective, unlike each other (see `core.ascent.diversity`); the first is the one that
-    would be drawn alone, and there is neither a second seed nor a rescue.
-    Pick: best of `seeds` starts and of the last `checkpoints` pictures; `keep_best` the best of all steps.
-    Display: pixels are centred at 0.5 with standard deviation `contrast` (0: stretched to their range), `trim` cut off;
-    with `transparency` what the steps cared for little is transparent.
+    more than a tile, or `light` times as many in lightweight networks, which converge more slowly and cost less; `size`
+    of the first scale in pixels (0: from the receptive field, between `smallest` and `largest`); `margin` pixels are cropped
+    from each side at the end (none for units that see more than a tile). `scales` 0: as many as the source uses for the kind
+    of objective.
+    Diversity: how many different pictures of each objective (see `core.ascent.diversity`); the first is the one that would be
+    drawn alone, and there is neither a second seed nor a rescue.
+    Pick: the best of `seeds` starts and of the last `checkpoints` pictures; with `keep_best` the best of all steps.
+    Display: pixels are centred at 0.5 with standard deviation `contrast` (0: stretched to their range), with `trim` pixels
+    cut off; with `transparency`, parts that the steps cared little about are transparent.
     """
 
     name: str

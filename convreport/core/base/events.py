@@ -1,4 +1,4 @@
-"""What a build tells the outside world: frozen values, handed to `emit`; what becomes of them is the listener's affair."""
+"""What a build reports to the outside: frozen values, passed to `emit`; what to do with them is up to the listener."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Warned(Event):
-    """Something the user should know that stops nothing."""
+    """Something the user should know that does not stop the build."""
 
     message: str
     hint: str = ""
@@ -19,7 +19,7 @@ class Warned(Event):
 
 @dataclass(frozen=True)
 class ModelFound(Event):
-    """The model is known; `remembered` says that it did not have to be loaded."""
+    """The model is known; `remembered`: it did not have to be loaded."""
 
     name: str
     origin: str
@@ -38,7 +38,7 @@ class ModelLoading(Event):
 
 @dataclass(frozen=True)
 class SamplesRead(Event):
-    """The pictures are read; `skipped` of them could not be."""
+    """The pictures have been read; `skipped` of them could not be."""
 
     count: int
     skipped: int
@@ -55,8 +55,8 @@ class SectionStarted(Event):
 
 @dataclass(frozen=True)
 class Forecast(Event):
-    """What a budget reaches: so many patterns, some of so many layers still to be climbed, all of them at least at that
-    preset, in about so many seconds.
+    """What a budget allows: this many patterns in this many layers remain to be optimized, all at least at this preset, in
+    about this many seconds.
     """
 
     patterns: int
@@ -67,7 +67,7 @@ class Forecast(Event):
 
 @dataclass(frozen=True)
 class Hired(Event):
-    """So many workers are being started, or those at an address are asked (0: as many as there are)."""
+    """`count` workers are being started, or those at an address are asked (0: as many as there are)."""
 
     count: int
     where: str
@@ -75,7 +75,7 @@ class Hired(Event):
 
 @dataclass(frozen=True)
 class Drew(Event):
-    """`count` more drawings of a section are done and stored; `subject` is the newest in words."""
+    """`count` more drawings of a section are done and stored; `subject` describes the latest."""
 
     section: str
     count: int
@@ -84,7 +84,7 @@ class Drew(Event):
 
 @dataclass(frozen=True)
 class SurveyStarted(Event):
-    """All `total` examples are being shown to the network; `done` of them were before."""
+    """All `total` examples are being shown to the network; `done` of them already were."""
 
     total: int
     done: int
@@ -99,7 +99,7 @@ class Surveyed(Event):
 
 @dataclass(frozen=True)
 class SurveyFinished(Event):
-    """What the units of so many layers answer to so many examples is known."""
+    """The responses of the units of these `layers` to the examples are known."""
 
     pictures: int
     layers: int
@@ -108,7 +108,7 @@ class SurveyFinished(Event):
 
 @dataclass(frozen=True)
 class Failed(Event):
-    """A drawing could not be made; the rest goes on. `trace` is for whoever mends it."""
+    """A drawing could not be made; the rest goes on. `trace` is for whoever fixes it."""
 
     section: str
     subject: str
@@ -118,7 +118,7 @@ class Failed(Event):
 
 @dataclass(frozen=True)
 class ModelFailed(Event):
-    """Of one of several models nothing could be drawn; the others go on."""
+    """Nothing could be drawn for one of several models; the others go on."""
 
     model: str
     reason: str
@@ -127,7 +127,7 @@ class ModelFailed(Event):
 
 @dataclass(frozen=True)
 class SectionFinished(Event):
-    """A section is through."""
+    """A section is done."""
 
     section: str
     drawn: int
@@ -138,14 +138,14 @@ class SectionFinished(Event):
 
 @dataclass(frozen=True)
 class SiteStarted(Event):
-    """MkDocs is at work on so many pages."""
+    """MkDocs is building the site from `pages` files."""
 
     pages: int
 
 
 @dataclass(frozen=True)
 class Built(Event):
-    """The end of the story: where to look, and what it took."""
+    """The end of the build: where to look, and what it took."""
 
     site: str
     drawn: int

@@ -109,8 +109,8 @@ class Party:
         """ModelError where a layer answered with anything else."""
         if not np.isfinite(values).all():
             raise ModelError(
-                f"The layer {path} of {self.card.name} answers with NaN or infinity to a picture.",
-                "`convreport doctor` says whether its weights are sound.",
+                f"The layer {path} of {self.card.name} responds with NaN or infinity to a picture.",
+                "`convreport doctor` shows whether its weights are valid.",
             )
 
 

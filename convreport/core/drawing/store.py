@@ -117,7 +117,7 @@ class Store:
         path.unlink(missing_ok=True)
         raise UsageError(
             f"The stored picture {path.name} was damaged, and is deleted.",
-            "Run the same command again: it alone is drawn again.",
+            "Run the same command again: only that one is redrawn.",
         )
 
     def prune(self, referred: Iterable[str], unused: float = KEPT_UNUSED) -> int:

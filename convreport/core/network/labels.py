@@ -33,7 +33,8 @@ def read(file: Path) -> tuple[str, ...]:
             return _from_json(json.loads(text))
         except (ValueError, TypeError, KeyError) as error:
             raise UsageError(
-                f"{file.name} is JSON, but no labels ({error}).", "Give a list of names, or a map of index to name."
+                f"{file.name} is JSON, but not a list of labels ({error}).",
+                "Give a list of names, or a map of index to name.",
             ) from None
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     numbered = [re.fullmatch(r"(\d+)[\s:,;]+(.+)", line) for line in lines]
@@ -42,7 +43,7 @@ def read(file: Path) -> tuple[str, ...]:
         if sorted(found) == list(range(len(lines))):
             return tuple(found[index] for index in range(len(lines)))
     if not lines:
-        raise UsageError(f"{file.name} holds no labels.", "Write one name a line.")
+        raise UsageError(f"{file.name} holds no labels.", "Write one name per line.")
     return tuple(lines)
 
 
@@ -54,8 +55,8 @@ def fitting(names: Sequence[str], classes: int, head: str, model: str) -> tuple[
         raise UsageError(f"{model} scores no classes, so it has no use for labels.", "Leave --labels away.")
     if len(names) != classes:
         raise UsageError(
-            f"--labels brings {len(names)} names, and {model} scores {classes} classes.",
-            "Give one name a class, in the order of the classes.",
+            f"--labels gives {len(names)} names, and {model} scores {classes} classes.",
+            "Give one name per class, in the order of the classes.",
         )
     return tuple(Label(name) for name in names)
 

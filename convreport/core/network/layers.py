@@ -118,7 +118,7 @@ def _wanted_map(card: ModelCard, wanted: str) -> LayerInfo:
         raise UsageError(f"--cam-layer {wanted} names {len(found)} layers.", f"Name one, such as {found[-1].path}.")
     if not found[0].spatial:
         raise UsageError(
-            f"--cam-layer {found[0].path} is no map: its output is {' x '.join(map(str, found[0].shape))}.",
+            f"--cam-layer {found[0].path} is not a map: its output is {' x '.join(map(str, found[0].shape))}.",
             "Name a convolution, or another layer of height x width x channels.",
         )
     return found[0]

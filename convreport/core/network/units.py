@@ -33,7 +33,7 @@ def parse(words: str) -> UnitChoice:
     if re.fullmatch(r"0|\d+(\s*,\s*\d+)*\s*,|\d+(\s*,\s*\d+)+", text):
         return UnitChoice("listed", listed=tuple(dict.fromkeys(int(part) for part in text.split(",") if part.strip())))
     raise UsageError(
-        f"--filters cannot be '{words}'.", "Say how many (64), all, random:12, or which (3,17,40; a single one: 3,)."
+        f"--filters cannot be '{words}'.", "Give a number (64), all, random:12, or which (3,17,40; a single one: 3,)."
     )
 
 
@@ -43,7 +43,7 @@ def must_exist(choice: UnitChoice, shown: Sequence[LayerInfo]) -> None:
     beyond = [unit for unit in choice.listed if widest is not None and unit >= widest.units]
     if beyond and widest is not None:
         raise UsageError(
-            f"No layer that is shown has a unit {beyond[0]}.",
+            f"No layer in this atlas has a unit {beyond[0]}.",
             f"The widest, {widest.path}, has units 0 to {widest.units - 1}.",
         )
 

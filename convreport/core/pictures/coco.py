@@ -34,7 +34,7 @@ class Coco:
         except (ValueError, TypeError, KeyError) as error:
             what = f"{error} is missing or unknown" if isinstance(error, KeyError) else str(error)
             raise UsageError(
-                f"{file.name} is no COCO file of masks ({what}).",
+                f"{file.name} is not a COCO file of masks ({what}).",
                 "It has images (id, file_name, height, width), categories (id, name) and annotations (image_id, category_id,"
                 " segmentation).",
             ) from None

@@ -112,7 +112,7 @@ def names_of(file: Path) -> dict[int, str]:
         found = _named_in_json(json.loads(text)) if text.lstrip()[:1] in ("[", "{") else _named_in_lines(text)
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(
-            f"The names {file} cannot be read ({error}).", "Write one name a line, or `7 wheel`."
+            f"The names {file} cannot be read ({error}).", "Write one name per line, or `7 wheel`."
         ) from None
     if not any(found) or min(found) < 0 or max(found) > MOST:
         raise UsageError(

@@ -160,7 +160,7 @@ def _load_picture(path: Path, *, first: bool = False) -> Picture:
     except ImageError:
         raise
     except Image.DecompressionBombError:
-        raise ImageError("its pixels are too many") from None
+        raise ImageError("it has too many pixels") from None
     except UnidentifiedImageError:
         raise ImageError("not a picture, or of an unknown kind") from None
     except Exception as error:  # whatever Pillow raises of a broken file, a TypeError too
@@ -218,7 +218,7 @@ def candidates(patterns: Sequence[str], option: str = "--images") -> tuple[list[
                 if file.suffix.lower() in known:
                     files[file] = None
                 else:
-                    skipped.append((file.name, "not a picture by its ending"))
+                    skipped.append((file.name, "not a picture, judging by its name"))
         elif place.is_file():
             files[place] = None
         else:

@@ -20,7 +20,7 @@ def read(file: Path) -> dict[str, str]:
     if rows and rows[0][0].casefold() in HEADINGS:
         rows = rows[1:]
     if not rows or any(len(row) < 2 or not row[1] for row in rows):
-        raise UsageError(f"{file.name} is no table of pictures.", "Write file,label on each line.")
+        raise UsageError(f"{file.name} is not a table of pictures.", "Write file,label on each line.")
     return {row[0]: row[1] for row in rows}
 
 

@@ -47,7 +47,7 @@ def conduct(
 ) -> Survey:  # fmt: skip
     """The survey of these layers, from where it was left; ImageError if not one picture can be read.
 
-    `rests_on` is that of the network. A layer that answers with no number is left out with the reason.
+    `rests_on` is that of the network. A layer that returns no number is left out with the reason.
     """
     started = time.monotonic()
     groups = sorted({said for number in range(examples.count) if (said := examples.said(number))})

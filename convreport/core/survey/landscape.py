@@ -80,7 +80,7 @@ def gather(net: Network, examples: Examples, layer: str, fit: str, points: int, 
                     cells.append((row, column, *picture.shape[:2]))
     found = np.array(vectors, np.float32) if vectors else np.zeros((0, 1), np.float32)
     if not np.isfinite(found).all():
-        raise ModelError(f"The layer {layer} answers with NaN or infinity to an example.")
+        raise ModelError(f"The layer {layer} responds with NaN or infinity to an example.")
     answering = np.flatnonzero(np.linalg.norm(found, axis=1) > 0)
     if len(answering) < FEWEST:
         raise ModelError(

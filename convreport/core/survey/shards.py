@@ -206,7 +206,7 @@ def unusable(net: Network, path: str, seen: Mapping[str, Responses]) -> str:
     if path not in seen:
         return f"{net.card.name} never ran the layer {path}."
     if not (np.isfinite(seen[path].most).all() and np.isfinite(seen[path].least).all()):
-        return f"The layer {path} of {net.card.name} answers with NaN or infinity to an example."
+        return f"The layer {path} of {net.card.name} responds with NaN or infinity to an example."
     return ""
 
 

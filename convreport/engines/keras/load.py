@@ -80,11 +80,11 @@ def _model(request: Request) -> tuple[Any, tuple[Path, ...], str, tuple[str, ...
     """(model, files it came from, where from in words, repairs)."""
     if request.live is not None:
         runtime.tensorflow()
-        return request.live, (), "a model at hand in Python", ()
+        return request.live, (), "a model in memory", ()
     if application := catalog.find(request.source):
         return *catalog.build(application, request.weights, request.seed, top=request.top), ()
     if not request.top:
-        raise UsageError("--no-top goes with a name of keras.applications.", "Leave it away.")
+        raise UsageError("--no-top goes with a name from keras.applications.", "Leave it out.")
     if request.is_factory:
         model, origin = _made(request.source), f"the function {request.source}"
         return _with_weights(model, request.weights, origin)
@@ -95,8 +95,8 @@ def _model(request: Request) -> tuple[Any, tuple[Path, ...], str, tuple[str, ...
     if request.weights is not None or request.arch is not None:
         said = "--weights" if request.weights is not None else "--arch"
         raise UsageError(
-            f"{said} goes with a name of keras.applications or a factory, and {file.name} is a whole model.",
-            f"Leave {said} away.",
+            f"{said} goes with a name from keras.applications or a factory, and {file.name} is a whole model.",
+            f"Leave out {said}.",
         )
     model, repairs = files.read(saved, unsafe=request.unsafe, trusted=request.custom)
     origin = "the model embedded in convreport" if request.source == DEMO else f"the file {file.name}"
@@ -108,7 +108,7 @@ def _from_weights(file: Path, request: Request) -> tuple[Any, tuple[Path, ...], 
     if request.arch is None:
         raise ModelError(
             f"{file.name} holds weights only, no architecture.",
-            "Name it: --arch with a name of keras.applications, or a function that makes the model (module:function).",
+            "Name it: --arch with a name from keras.applications, or a function that makes the model (module:function).",
         )
     if application := catalog.find(request.arch):
         return *catalog.build(application, str(file), request.seed, top=request.top), ()
@@ -123,7 +123,7 @@ def _with_weights(model: Any, said: str | None, origin: str) -> tuple[Any, tuple
         return model, (), origin, ()
     file = Path(str(said)).expanduser()
     if not file.is_file():
-        raise ModelError(f"There is no weights file {said}.", "Give a file with --weights, or leave it away.")
+        raise ModelError(f"There is no weights file {said}.", "Give a file with --weights, or leave it out.")
     weights.fill(model, file)
     return model, (file,), f"{origin}, weights from {file.name}", ()
 
@@ -167,6 +167,6 @@ def _existing(source: str) -> Path:
     raise ModelError(
         f"There is no model '{source}'.",
         did_you_mean(
-            source, known, otherwise="Name a network of keras.applications, a .keras or .h5 file, or module:function."
+            source, known, otherwise="Name a network from keras.applications, a .keras or .h5 file, or module:function."
         ),
     )

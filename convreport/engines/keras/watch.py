@@ -132,12 +132,12 @@ def callback() -> type[Any]:
     import keras
 
     class Watch(keras.callbacks.Callback):  # type: ignore[misc]
-        """Keeps a snapshot of a model in `folder` before the first epoch, after every `every` ones, and at the end.
+        """Keeps a snapshot of a model in `folder` before the first epoch, after every `every` epochs, and at the end.
 
-        `images` are files, folders or arrays, at most 64 of which are shown to it each time (by default free photos);
-        `layers` globs or indices of those that are watched, `units` how many of each have their patterns drawn. Snapshots
-        take at most `share` of the time of the training; where there is no time for patterns, one goes without.
-        `convreport watch-report FOLDER` makes a page of it. Trouble is told of once and never ends a training.
+        `images` are files, folders or arrays, at most 64 of which are shown to the model each time (by default free photos);
+        `layers` are globs or indices of the layers to watch, and `units` is how many of each get their patterns drawn.
+        Snapshots take at most `share` of the training time; if there is no time for patterns, a snapshot goes without.
+        `convreport watch-report FOLDER` makes a page from them. Problems are reported once and never end the training.
         """
 
         def __init__(
@@ -192,7 +192,7 @@ def callback() -> type[Any]:
                 act(*given)
             except Exception as error:
                 said = error.message if isinstance(error, ConvreportError) else f"{type(error).__name__}: {error}"
-                print(f"\nconvreport.Watch watches no more: {said}")
+                print(f"\nconvreport.Watch stopped watching: {said}")
                 self._watcher = None
 
     return Watch

@@ -95,7 +95,7 @@ def decided(witness: Witness) -> Preprocessing:
     with suppress(ConvreportError):  # without the free photos there is no evidence
         if found := _by_evidence(witness):
             return found
-    return mode("rescale", "assumed, as nothing in the model tells; overrule it with --preprocess")
+    return mode("rescale", "assumed, as nothing in the model says otherwise; override it with --preprocess")
 
 
 def _by_evidence(witness: Witness) -> Preprocessing | None:
@@ -160,7 +160,7 @@ def _by_known_photos(witness: Witness, fed: Mapping[str, Array]) -> Preprocessin
     best = max(chances, key=lambda name: chances[name])
     if chances[best] < SURE:
         return None
-    return mode(best, f"it then knows a cat, a coffee and a rocket, with {chances[best] * 100:.0f} % on average")
+    return mode(best, f"it then recognizes a cat, a coffee and a rocket, with {chances[best] * 100:.0f} % on average")
 
 
 def _by_biases(witness: Witness, fed: Mapping[str, Array]) -> Preprocessing | None:
@@ -178,6 +178,6 @@ def _by_biases(witness: Witness, fed: Mapping[str, Array]) -> Preprocessing | No
     if max(ratios["rescale"], ratios["symmetric"]) >= 1 or ratios["none"] < 1:
         return None
     return mode(
-        "none", f"weak evidence: the biases of {path} are larger than its answers to pixels in 0..1; "
-        "overrule it with --preprocess"
+        "none", f"weak evidence: the biases of {path} are larger than its responses to pixels in 0..1; "
+        "override it with --preprocess"
     )  # fmt: skip

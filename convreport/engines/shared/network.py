@@ -76,7 +76,7 @@ class EngineNetwork:
         """Activations of `layers` for each sample; with `targets`, also scores and gradients with respect to them.
 
         Raises ModelError where a score does not depend on a layer (a missing gradient is never a blank map), or where the
-        network answers with no number.
+        network returns no number.
         """
         ops = self._ops
         inputs = ops.tensor(np.stack([self._input(sample, fit) for sample in samples]))
@@ -120,7 +120,7 @@ class EngineNetwork:
     def answer(self, planes: Array, *, raw: bool = False) -> tuple[Array, Array]:
         """Scores and probabilities, float32 (n, classes), for pictures as `read` gives them, some at a time.
 
-        `raw` pictures are fed as they are. Raises ModelError where the network answers with no number.
+        `raw` pictures are fed as they are. Raises ModelError where the network returns no number.
         """
         parts = [self._scored(self._ops.tensor(self._fed(some, raw=raw))) for some in self._in_batches(planes)]
         scores, probabilities = (np.concatenate([self._ops.array(part[which]) for part in parts]) for which in (0, 1))
@@ -251,7 +251,7 @@ def _must_be_numbers(values: Array, whose: str) -> None:
     if not np.isfinite(values).all():
         raise ModelError(
             f"{whose} with NaN or infinity to this picture.",
-            "`convreport doctor` says whether its weights are sound; --preprocess, whether it is fed as it was trained.",
+            "`convreport doctor` shows whether its weights are valid; --preprocess, whether it is fed as it was trained.",
         )
 
 

@@ -31,7 +31,7 @@ def _by_class(book: Book) -> dict[int, list[verdicts.OfClass]]:
 def _accuracy(book: Book) -> Measured:
     judged = book.once(_judged)
     if judged is None:
-        return Measured(None, "the true class of no picture is known")
+        return Measured(None, "no picture's true class is known")
     spots = [
         Spot(f"{book.by_slug[one.sample or ''].name}: taken for {one.facts.top[0].name}", sample=one.sample)
         for one in judged.wrong
@@ -45,7 +45,7 @@ class GradCam(Section[CamFacts, None]):
     """Grad-CAM (Selvaraju et al., ICCV 2017): the last map's channels, weighted by how much each raises a class score."""
 
     classes: tuple[str, ...] = field(
-        default=("top3",), metadata={"help": "classes to explain: topN, or names or indices", "word": "classes"}
+        default=("top3",), metadata={"help": "classes to explain: topN, names or indices", "word": "classes"}
     )
     methods: tuple[str, ...] = field(
         default=("gradcam",),
@@ -57,18 +57,16 @@ class GradCam(Section[CamFacts, None]):
     )
     score: str = field(
         default="logit",
-        metadata={"help": "what is differentiated", "choices": ("logit", "probability"), "word": "cam_score"},
+        metadata={"help": "the score to differentiate", "choices": ("logit", "probability"), "word": "cam_score"},
     )
     layer: str = field(
         default="",
         metadata={
-            "help": "the layer heatmaps look at: a path, glob or index; by default the last map that is not a pooling",
+            "help": "the layer for heatmaps: a path, glob or index; by default the last map that is not a pooling layer",
             "word": "cam_layer",
         },
     )
-    earlier: int = field(
-        default=2, metadata={"help": "how many maps of finer resolution a reader can choose beside it", "least": 0}
-    )
+    earlier: int = field(default=2, metadata={"help": "how many finer layers readers can switch to", "least": 0})
     colormap: str = field(
         default="inferno", metadata={"help": "colors of the heatmap", "choices": ("inferno", "viridis", "jet")}
     )
@@ -84,7 +82,9 @@ class GradCam(Section[CamFacts, None]):
     asks: ClassVar[tuple[Asked, ...]] = ("look",)
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("min_accuracy", "Share of pictures of known class that are classified correctly.", _accuracy, share=True),
+        Rule(
+            "min_accuracy", "Share of pictures with a known class that are classified correctly.", _accuracy, share=True
+        ),
     )
 
     def subjects(self, scope: Scope) -> Sequence[Subject]:
@@ -131,7 +131,7 @@ class GradCam(Section[CamFacts, None]):
             if plain.startswith("top") and plain[3:].isdigit() and int(plain[3:]) > 0:
                 top = min(int(plain[3:]), card.classes)
             else:
-                asked.append(labels.index_of(card, word, "Say topN, a name, "))
+                asked.append(labels.index_of(card, word, "Give topN, a name, "))
         asked += [] if truth is None else [truth]
         return Targets(top, tuple(asked), "probability" if self.score == "probability" else "logit")
 

@@ -51,7 +51,7 @@ class OfClass:
 
 
 def judged(drawn: Drawn) -> Judged | None:
-    """None where the true class of no picture is known."""
+    """None where no picture's true class is known."""
     known = [one for one in drawn if one.facts.right is not None]
     wrong = tuple(one for one in known if not one.facts.right)
     return Judged(len(known), len(known) - len(wrong), wrong) if known else None
@@ -99,18 +99,18 @@ def by_class(drawn: Drawn) -> dict[int, list[OfClass]]:
 
 
 def lost(now: Book, drawn: Drawn, before: Book, earlier: Drawn) -> Result:
-    """Pictures of both books that were right and are wrong now."""
+    """Pictures of both books that went from right to wrong."""
     home = f"{now.slug}/index.html"
     then, later = (
         {book.by_slug[one.sample or ""].digest: one for one in some} for book, some in ((before, earlier), (now, drawn))
     )
     shared = [digest for digest in later if digest in then]
     if not shared:
-        said = "the two atlases share no picture of which a class was said"
+        said = "the two atlases share no picture with a prediction"
         return Result("baseline", "error", None, None, said, home)
     gone = [later[one].sample for one in shared if then[one].facts.right and later[one].facts.right is False]
     changed = [one for one in shared if then[one].facts.top[0].name != later[one].facts.top[0].name]
-    said = f"{len(gone)} of {len(shared)} shared pictures were right and are wrong now"
-    said += "".join(f", {one}" for one in gone) + f"; {len(changed)} are taken for another class"
+    said = f"{len(gone)} of {len(shared)} shared pictures went from right to wrong"
+    said += "".join(f", {one}" for one in gone) + f"; {len(changed)} have a different prediction"
     link = f"{now.slug}/pictures/{gone[0]}.html" if gone else home
     return Result("baseline_lost", "failed" if gone else "passed", len(gone), 0, said, link)

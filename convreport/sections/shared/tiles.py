@@ -42,7 +42,7 @@ SHAPED_BY = (
 FEW = 0.05  # share of a layer's units that may answer a tile more strongly before it is called unspecific
 RECIPE_HELP = "how patterns are made: fourier, maco, book, keras-example, multiscale, jitter, or your own"
 AT_HAND = 4  # photos on which a spectrum is measured where no pictures are given
-PRESET_HELP = "of fourier: draft, standard, high"
+PRESET_HELP = "for fourier: draft, standard, high"
 USUAL_BATCH = 8  # fewer at once are told of: memory ran short
 
 

@@ -159,5 +159,5 @@ def _why(error: Exception, file: Path) -> ModelError:
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
     return ModelError(
         f"Keras {keras.__version__} cannot load {file.name} ({lines[0][:300]}).",
-        "If an older Keras wrote it, load it there and save it as .keras; layers of your own come with --custom MODULE.",
+        "If an older Keras wrote it, load it there and save it as .keras; give your own layers with --custom MODULE.",
     )

@@ -49,7 +49,7 @@ def refuse_code(config: Any, file: str, trusted: Sequence[str]) -> None:
         if kind in CODE:
             raise ModelError(
                 f"{file} contains {CODE[kind]}: code that would run on loading.",
-                "If you trust its author, load it with --unsafe; else replace it by a layer of Keras and save again.",
+                "If you trust its author, load it with --unsafe; otherwise replace it with a Keras layer and save again.",
             )
         inner = node.get("config")
         if isinstance(inner, dict) and isinstance(inner.get("vocabulary"), str):
@@ -85,7 +85,7 @@ def refuse_giants(config: Any, numbers: int, file: str) -> None:
         for key in STEPS:
             if any(isinstance(side, int) and abs(side) > FAR for side in _flat(node.get(key))):
                 raise ModelError(
-                    f"{file} is damaged: a layer says {key} = {str(node[key])[:40]}, which leads out of any picture.",
+                    f"{file} is damaged: a layer says {key} = {str(node[key])[:40]}, which is beyond any picture.",
                     "Copy or save it again.",
                 )
 

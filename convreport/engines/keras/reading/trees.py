@@ -23,7 +23,7 @@ ENCRYPTED = 0x1  # a flag of a member
 
 def damaged(file: Path) -> ModelError:
     """What is said of a file that cannot be read."""
-    return ModelError(f"{file.name} is not a Keras model, or is damaged.", "Give a .keras or .h5 file, unbroken.")
+    return ModelError(f"{file.name} is not a Keras model, or is damaged.", "Give an intact .keras or .h5 file.")
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def archive(file: Path) -> Iterator[zipfile.ZipFile]:
                 raise ModelError(f"{file.name} is encrypted ({name}).", "Save it again without a password.")
             if member.compress_type not in PACKED:
                 raise ModelError(
-                    f"{name} in {file.name} is packed by a method that Python does not know ({member.compress_type}).",
+                    f"{name} in {file.name} is compressed with a method that Python does not know ({member.compress_type}).",
                     "Save it again with Keras.",
                 )
             if name in OURS and sum(other.filename == name for other in members) > 1:

@@ -129,7 +129,7 @@ def _of_layer(node: dict[str, Any], shapes: Sequence[Any] | None, file: str) -> 
             raise ModelError(
                 f"{file} cannot be loaded: Keras {keras.__version__} does not know the argument"
                 f" {name} = {str(config[name])[:60]} of the layer {_called(node)} ({node['class_name']}).",
-                "It may have an effect, so it is not dropped. Load it with the Keras that wrote it and save it anew.",
+                "It may have an effect, so it is not dropped. Load it with the Keras that wrote it and save it again.",
             )
         yield Unknown(name, config.pop(name), _called(node))
 

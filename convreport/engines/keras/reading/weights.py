@@ -69,7 +69,7 @@ def account(model: Any, file: Path) -> None:
         parts += [f"{_list(left)} of the file not used"] if left else []
         raise ModelError(
             f"Not every weight of {file.name} is accounted for: {'; '.join(parts)}.",
-            "The model could be read only in part, and a picture of it would mislead. Save it again with its own Keras.",
+            "The model can be read only in part, and a picture of it would mislead. Save it again with the Keras that wrote it.",
         )
 
 

@@ -162,7 +162,7 @@ def _picture_place(slots: Sequence[Slot], said: Mapping[str, Any], model: str) -
     if not free:
         raise UsageError(
             f"--input gives every input of {model} a value, and one must be the picture: {', '.join(names)}.",
-            "Leave the picture away, or say --input NAME=picture; pictures come with --images.",
+            "Leave out the picture, or say --input NAME=picture; pictures come with --images.",
         )
     return free[0]
 
@@ -186,7 +186,7 @@ def _picture_shape(slot: Slot, model: str) -> tuple[tuple[int | None, int | None
     if len(shape) != 3:
         raise ModelError(
             f"{model} takes input of {shown}, not pictures of height x width x channels.",
-            "convreport shows networks that look at pictures. Series and tables are none.",
+            "convreport shows networks that look at pictures, not series or tables.",
         )
     first = shape[0] is not None and shape[0] <= 4 and (shape[2] is None or shape[2] > 4)
     height, width, channels = (shape[1], shape[2], shape[0]) if first else (shape[0], shape[1], shape[2])

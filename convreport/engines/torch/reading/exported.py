@@ -21,7 +21,7 @@ def read(path: Path) -> tuple[Any, tuple[int, int, int] | None]:
     try:
         program = runtime.torch().export.load(path)
     except Exception as error:
-        raise ModelError(f"{path.name} is no exported program that can be read ({told(error)}).", REEXPORT) from error
+        raise ModelError(f"{path.name} is not a readable exported program ({told(error)}).", REEXPORT) from error
     return opened(program, path.name)
 
 
@@ -35,7 +35,7 @@ def opened(program: Any, name: str) -> tuple[Any, tuple[int, int, int] | None]:
         batches.free(module, shape[0], shape[1:])
         recorded = program.module(check_guards=False)
         if len(inputs) > 1 or not batches.alike(module, recorded, shape[0], shape[1:]):
-            raise ModelError(f"{name} was exported for batches of {shape[0]} alone.", REEXPORT)
+            raise ModelError(f"{name} was exported for batches of {shape[0]} only.", REEXPORT)
     rebuild(module)
     return module, (int(shape[1]), int(shape[2]), int(shape[3])) if len(shape) == 4 else None
 

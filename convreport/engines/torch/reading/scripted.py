@@ -48,7 +48,7 @@ def _first(script: Any, name: str, sizes: tuple[tuple[int, int, int], ...]) -> t
     assert first is not None
     raise ModelError(
         f"{name} cannot be run on a picture of {' x '.join(map(str, sizes[0]))} ({told(first)}).",
-        "Say what it takes: --input-shape CHANNELS,HEIGHT,WIDTH.",
+        "Give its input: --input-shape CHANNELS,HEIGHT,WIDTH.",
     )
 
 

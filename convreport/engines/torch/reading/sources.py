@@ -46,7 +46,7 @@ def find(request: Request) -> Found:
     """The module that is asked for, with its weights; ModelError says why not."""
     torch = runtime.torch()
     if request.live is not None:
-        return _found(request.live, request, "a model at hand in Python")
+        return _found(request.live, request, "a model in memory")
     package, _, name = request.source.partition(":")
     if package in PACKAGES:
         with torch.random.fork_rng(devices=[]):
@@ -120,7 +120,7 @@ def _of_weights(path: Path, request: Request) -> Found:
         )
     if not is_factory(request.arch):
         raise UsageError(
-            f"--arch {request.arch} is no function.", "Write it as module:function, timm:NAME, torchvision:NAME."
+            f"--arch {request.arch} is not a function.", "Write it as module:function, timm:NAME, torchvision:NAME."
         )
     package, _, name = request.arch.partition(":")
     if package in PACKAGES:
@@ -135,7 +135,7 @@ def _filled(found: Found, said: str | None, *, unsafe: bool) -> Found:
         return found
     file = Path(str(said)).expanduser()
     if not file.is_file():
-        raise ModelError(f"There is no weights file {said}.", "Give a file with --weights, or leave it away.")
+        raise ModelError(f"There is no weights file {said}.", "Give a file with --weights, or leave it out.")
     repairs = states.fill(found.module, file, unsafe=unsafe)
     return replace(found, files=(file,), origin=f"{found.origin}, weights from {file.name}", repairs=repairs)
 
@@ -269,7 +269,7 @@ def _torchvision(name: str, own: bool) -> Found:
     side = getattr(look, "crop_size", None) or getattr(look, "resize_size", None)
     if side is None or not hasattr(look, "mean"):
         raise ModelError(
-            f"torchvision's {name} does not answer to one picture with scores of classes.",
+            f"torchvision's {name} does not answer a picture with class scores.",
             "convreport shows networks that classify pictures or their pixels.",
         )
     side = int(side if isinstance(side, int) else side[0])

@@ -96,7 +96,7 @@ def _unpickled(file: Path, *, unsafe: bool) -> Any:
         return torch.load(file, map_location="cpu", weights_only=not unsafe)
     except pickle.UnpicklingError as error:
         if "weights_only" not in str(error).lower() and "unsupported" not in str(error).lower():
-            raise ModelError(f"{file.name} is damaged, or no file of PyTorch's.", "Copy or save it again.") from None
+            raise ModelError(f"{file.name} is damaged, or not a PyTorch file.", "Copy or save it again.") from None
         raise ModelError(
             f"{file.name} is a pickle that holds more than tensors: loading it would run its author's code.",
             "Save torch.save(model.state_dict(), FILE) where it was made, and give the model as module:function; or, if you "
@@ -104,7 +104,7 @@ def _unpickled(file: Path, *, unsafe: bool) -> Any:
         ) from None
     except Exception as error:
         if "PytorchStreamReader" in str(error):  # whose advice is to report a bug of PyTorch
-            raise ModelError(f"{file.name} is damaged, or no file of PyTorch's.", "Copy or save it again.") from None
+            raise ModelError(f"{file.name} is damaged, or not a PyTorch file.", "Copy or save it again.") from None
         raise ModelError(f"{file.name} cannot be read ({told(error)}).", "Copy or save it again.") from None
 
 
@@ -126,7 +126,7 @@ def _stripped(state: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
         for prefix, whose in PREFIXES.items():
             if all(name.startswith(prefix) for name in state):
                 state = {name.removeprefix(prefix): one for name, one in state.items()}
-                told.append(f"'{prefix}' of {whose} taken off the names of weights")
+                told.append(f"'{prefix}' of {whose} removed from the names of weights")
                 again = True
     return state, tuple(told)
 

@@ -89,12 +89,15 @@ def _sized(found: Found, feed: Feed, request: Request) -> tuple[Wiring, str]:
             continue
         if shape:
             return wiring, found.origin
-        return wiring, f"{found.origin}; taken to look at {feed.input[0]} x {feed.input[1]} pixels, as nothing says"
+        return (
+            wiring,
+            f"{found.origin}; assumed to read {feed.input[0]} x {feed.input[1]} pixels, as nothing says otherwise",
+        )
     assert first is not None
     _must_be_flat(found.module, feed.name)
     feed.input = sizes[0]
     failed = describing.not_run(feed.name, describing.noise(feed.input), first)
-    raise ModelError(failed.message, "Say what it takes: --input-shape CHANNELS,HEIGHT,WIDTH.") from first
+    raise ModelError(failed.message, "Give its input: --input-shape CHANNELS,HEIGHT,WIDTH.") from first
 
 
 def _traced(feed: Feed) -> Wiring:

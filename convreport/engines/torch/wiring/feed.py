@@ -98,7 +98,7 @@ def _values(more: Sequence[str], said: dict[str, Any], name: str) -> dict[str, A
     parameters = [*more, *(key for key in said if key not in more)]
     for key in said:
         if key not in more:
-            raise UsageError(f"{name} needs no input '{key}'.", did_you_mean(key, more, otherwise="Leave it away."))
+            raise UsageError(f"{name} needs no input '{key}'.", did_you_mean(key, more, otherwise="Leave it out."))
     if missing := [key for key in parameters if key not in said]:
         raise ModelError(
             f"The forward of {name} needs more inputs than the picture: {', '.join(missing)}.",
