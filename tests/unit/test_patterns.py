@@ -192,7 +192,7 @@ def test_a_tiny_budget_draws_what_fits_and_a_later_one_goes_on(tmp_path):
     _, first = facts_of(tmp_path / "a")
     assert 0 < len(first) < 4, "less than everything, and not nothing"
     assert {one["preset"] for one in first} == {"draft"}
-    (warning,) = [event for event in heard if isinstance(event, events.Warned) and "time was over" in event.message]
+    (warning,) = [event for event in heard if isinstance(event, events.Warned) and "time ran out" in event.message]
     assert f"{4 - len(first)} patterns to go" in warning.message
     (forecast,) = [event for event in heard if isinstance(event, events.Forecast)]
     assert forecast.preset == "draft"

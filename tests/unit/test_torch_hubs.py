@@ -155,7 +155,7 @@ def test_networks_of_torchvision_that_do_not_classify():
     segments = load(Request("torchvision:lraspp_mobilenet_v3_large", weights="none")).card
     assert (segments.dense, segments.classes, segments.input) == (True, 21, (520, 520, 3))
     for name, said in (
-        ("fasterrcnn_mobilenet_v3_large_fpn", "does not answer to one picture"),
+        ("fasterrcnn_mobilenet_v3_large_fpn", "does not answer a picture with class scores"),
         ("r3d_18", "three-dim"),
     ):
         with pytest.raises(ModelError, match=said):
