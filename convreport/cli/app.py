@@ -66,7 +66,7 @@ def _help(word: "Word") -> str:
 @extended(_words_of_sections)
 def build(
     model: Annotated[
-        Optional[list[str]], typer.Argument(help="One or several, by default demo: " + options.KINDS)
+        Optional[list[str]], typer.Argument(help=f"One or several of: {options.KINDS} [default: demo]")
     ] = None,
     models: Annotated[
         Optional[Path], typer.Option(help="A file of further models, one per line, each with its own options.")
