@@ -6,9 +6,8 @@ import typer.testing
 
 from convreport.cli.app import app
 
-if hasattr(
-    typer.testing, "_get_command"
-):  # a private name: where it is another, each of thousands of calls takes 20 ms more
+# A private name: where it is another, each of thousands of calls takes 20 ms more.
+if hasattr(typer.testing, "_get_command"):
     typer.testing._get_command = cache(typer.testing._get_command)
 
 

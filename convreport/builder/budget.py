@@ -89,7 +89,7 @@ def draw_within(budget: float, studio: Studio, network: Opener) -> list[SectionD
         made[rungs.section.name] = finished(rungs.section, rungs.best(), time.monotonic() - started, studio)
         left = rungs.left_out + len(rungs.subjects) - len(rungs.best())
         if left:
-            hint = "The same command goes on from there, or give it more time."
+            hint = "The same command continues from there; or give it more time."
             studio.emit(events.Warned(f"{rungs.section.name}: time ran out with {left} patterns to go.", hint))
     return [made[section.name] for section in studio.plan.sections]
 

@@ -284,7 +284,8 @@ def _attempt(mistakes: list[UsageError], make: Callable[[], Any]) -> Any:
 
 
 def _all_of(mistakes: Sequence[ConvreportError]) -> UsageError:
-    if len(mistakes) == 1:
-        return UsageError(mistakes[0].message, mistakes[0].hint)
-    lines = [f"{mistake.message} {mistake.hint}".strip() for mistake in mistakes]
-    return UsageError(f"{len(mistakes)} things are wrong:\n" + "\n".join(f"  - {line}" for line in lines))
+    found = dict.fromkeys((mistake.message, mistake.hint) for mistake in mistakes)  # sections may share an option
+    if len(found) == 1:
+        return UsageError(*next(iter(found)))
+    lines = [" ".join(said).strip() for said in found]
+    return UsageError(f"{len(lines)} things are wrong:\n" + "\n".join(f"  - {line}" for line in lines))

@@ -237,7 +237,7 @@ def check(
     model: Annotated[str, typer.Option(help="Which model, if the atlas holds several.")] = "",
     baseline: Annotated[
         Optional[Path],
-        typer.Option(help="An older model's atlas.json or atlas; fail if anything got worse than there."),
+        typer.Option(help="An older model's atlas.json or atlas; fails if anything got worse since."),
     ] = None,
     form: Annotated[str, typer.Option("--format", help="text, json or junit.")] = "text",
     config: options.Config = None,

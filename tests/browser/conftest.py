@@ -1,36 +1,14 @@
 """The small atlas served, and a page that notes every fault."""
 
-import http.server
-import threading
-from contextlib import contextmanager
-from functools import partial
-
 import pytest
 
-from convreport.share.serve import _Server
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *words):
-        pass
-
-
-@contextmanager
-def serving(folder, handler=Quiet):
-    """The address of a folder, served on a free port of 127.0.0.1."""
-    server = _Server(("127.0.0.1", 0), partial(handler, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+from tests.serving import serving
 
 
 @pytest.fixture(scope="session")
 def served(small_atlas):
-    with serving(small_atlas / "site") as address:
-        yield address
+    with serving(small_atlas / "site") as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="session", params=["http", pytest.param("file", marks=pytest.mark.slow)])

@@ -6,7 +6,7 @@ import pytest
 
 from convreport.builder import pipeline
 from tests.bench import load
-from tests.browser.conftest import serving
+from tests.serving import serving
 
 WITHIN = 1.0  # seconds
 # The reader goes to the units at once; a sheet of tiles, which every page shows until its viewer is there, or a tile is painted.
@@ -30,8 +30,8 @@ def large(small_atlas, tmp_path_factory):
     out.mkdir()
     atlas = load.of_size(small_atlas, out, 1, 4096)
     pipeline.make_site(atlas, None, lambda event: None)
-    with serving(atlas.site) as address:
-        yield address
+    with serving(atlas.site) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.slow

@@ -2,9 +2,7 @@
 
 import pytest
 
-from convreport.share.serve import _Site
 from tests import books
-from tests.browser.conftest import serving
 
 
 def test_a_class_has_its_pattern_and_its_pictures(page, base):
@@ -55,16 +53,15 @@ def test_the_units_that_answered_most_lead_to_their_patterns(page, base, small_a
     assert page.locator("dialog[open] h2").inner_text().endswith(f"unit {row.units[2].unit}")
 
 
-def test_a_missing_page_says_so_wherever_it_was_looked_for(browser, small_atlas):
-    with serving(small_atlas / "site", _Site) as address:
-        page = browser.new_page()
-        answer = page.goto(f"{address}/demo/layers/gone.html")
-        assert answer.status == 404
-        page.wait_for_url("**/404.html")
-        assert "There is no such page" in page.inner_text("main")
-        page.click("text=To the models of this atlas")
-        page.wait_for_url("**/index.html")
-        page.close()
+def test_a_missing_page_says_so_wherever_it_was_looked_for(browser, served):
+    page = browser.new_page()
+    answer = page.goto(f"{served}/demo/layers/gone.html")
+    assert answer.status == 404
+    page.wait_for_url("**/404.html")
+    assert "There is no such page" in page.inner_text("main")
+    page.click("text=To the models of this atlas")
+    page.wait_for_url("**/index.html")
+    page.close()
 
 
 def test_the_viewer_works_in_a_sandboxed_frame(browser, served):

@@ -12,7 +12,6 @@ from tests.command import run
 LARGE = 40e6  # parameters; those that take many gigabytes are drawn one after the other, each in a process of its own
 HEAVY = 5e6  # parameters
 
-APPLICATIONS_BY_NAME = {one.name: one for one in APPLICATIONS.values()}
 MATRIX = [
     pytest.param(one.name, id=f"large-{one.name}" if one.params > LARGE else one.name) for one in APPLICATIONS.values()
 ]
@@ -31,7 +30,7 @@ def shared():
 
 @pytest.fixture
 def own(name, shared):
-    if APPLICATIONS_BY_NAME[name].params <= LARGE:
+    if catalog.find(name).params <= LARGE:
         yield shared
     else:
         with process(1) as one:
@@ -67,7 +66,7 @@ def wanted_and_drawn(name, folder):
         "skip": ["faithfulness", "sanity", "classes"], "options": {"gradcam": {"classes": "top1"}}, "precision": "float32",
         "recipes": {"few": {"base": "fourier", "preset": "draft", "steps": 4}}, "recipe": "few",
     }  # fmt: skip
-    heavy = APPLICATIONS_BY_NAME[name].params > HEAVY
+    heavy = catalog.find(name).params > HEAVY
     atlas = small_atlas(name, folder, shown, **(less if heavy else {}))
     keras.backend.clear_session()
     gc.collect()

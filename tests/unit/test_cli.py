@@ -45,6 +45,7 @@ from tests.conftest import interruptible
         (["demo", "--fit", "strech"], 2, "--fit cannot be 'strech'", "Did you mean stretch"),
         (["demo", "--preprocess", "cafe"], 2, "--preprocess cannot be 'cafe'", "Did you mean caffe"),
         (["demo", "--templates", "nowhere"], 2, "no folder nowhere", "--templates"),
+        (["demo", "--preset", "fast"], 2, "error --preset has no choice 'fast'.", "Known: draft"),
         (["demo", "--weights", "none"], 2, "--weights goes with a name", "Leave out --weights"),
         (["vgg16", "--weights", "nowhere.h5"], 3, "no weights file nowhere.h5", "imagenet, none"),
         (["demo", "--arch", "vgg16"], 2, "--arch goes with", "Leave out --arch"),

@@ -4,29 +4,16 @@ import http.client
 import socket
 import struct
 import threading
-from contextlib import contextmanager
-from functools import partial
 
 import pytest
 
 from convreport.share import serve
-
-
-@contextmanager
-def serving(site):
-    """The port of a server of that folder."""
-    handler = partial(serve._Site, directory=str(site), hosts=serve.HERE | {"atlas.test"})
-    made = serve._Server(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=made.serve_forever, daemon=True)
-    thread.start()
-    yield made.server_port
-    made.shutdown()
-    made.server_close()
+from tests.serving import serving
 
 
 @pytest.fixture
 def server(small_atlas):
-    with serving(small_atlas / "site") as port:
+    with serving(small_atlas / "site", serve.HERE | {"atlas.test"}) as port:
         yield port
 
 

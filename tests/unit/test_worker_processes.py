@@ -17,22 +17,10 @@ from tests.unit.test_workers import pictures
 def test_a_build_by_processes_is_that_of_one_and_survives_a_kill(tmp_path, convreport):
     import psutil
 
-    words = [
-        "build",
-        "demo",
-        "--filters",
-        "4",
-        "--max-examples",
-        "96",
-        "--max-images",
-        "2",
-        "--preset",
-        "draft",
-        "--json",
-    ]
+    words = ("build", "demo", "--filters", "4", "--max-examples", "96", "--max-images", "2", "--preset", "draft")
     one = convreport(*words, "--workers", "1", "-o", tmp_path / "one")
     assert one.returncode == 0, one.stderr
-    command = [sys.executable, "-m", "convreport", *words, "--workers", "2", "-o", str(tmp_path / "two")]
+    command = [sys.executable, "-m", "convreport", *words, "--json", "--workers", "2", "-o", str(tmp_path / "two")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         drew = 0
         for line in process.stdout:

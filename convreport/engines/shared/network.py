@@ -91,7 +91,7 @@ class EngineNetwork:
             self._must_have_run(passed, layers)
             scores, probabilities = self._scores(passed)
             found.update(scores=ops.array(scores), probabilities=ops.array(probabilities))
-            _must_be_numbers(found["scores"], f"{self.card.name} answers")
+            _must_be_numbers(found["scores"], f"{self.card.name} responds")
             found["shown"] = _targets(targets, found["probabilities"], self.card)
             scored = probabilities if targets.score == "probability" and not self.card.dense else scores
             return [ops.sum(ops.pick(scored, ops.tensor(column)), [0]) for column in found["shown"].T]
@@ -124,7 +124,7 @@ class EngineNetwork:
         """
         parts = [self._scored(self._ops.tensor(self._fed(some, raw=raw))) for some in self._in_batches(planes)]
         scores, probabilities = (np.concatenate([self._ops.array(part[which]) for part in parts]) for which in (0, 1))
-        _must_be_numbers(scores, f"{self.card.name} answers")
+        _must_be_numbers(scores, f"{self.card.name} responds")
         return scores, probabilities
 
     def slope(self, planes: Array, index: int, *, raw: bool = False) -> Array:
@@ -232,7 +232,7 @@ class EngineNetwork:
     def _map(self, path: str, value: Any) -> Array:
         """What passed a layer, float32, channels last, tokens folded to their grid; ModelError where it is no number."""
         maps = self._plain(self._forward.folded(path, value))
-        _must_be_numbers(maps, f"The layer {path} of {self.card.name} answers")
+        _must_be_numbers(maps, f"The layer {path} of {self.card.name} responds")
         return maps
 
 
